@@ -1,0 +1,111 @@
+"""data_loading: passes over a loader, with nothing trained.
+
+`path="batched"` is the suite's own: the set normalised once, batches by an index. `"per_sample"` is
+the usual DataLoader: one PIL image, ToTensor and Normalize a sample, `workers` processes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, List, Optional, Tuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from accelbench.records import Evaluation, Pairs
+from accelbench.workers.arrays import Arrays
+from accelbench.workers.engine import Params
+
+FRAMEWORK = "torch"
+TRAINED_BY = "own"
+INPUT = [28, 28]
+MEAN, DEVIATION = 0.1307, 0.3081
+
+PARAMETERS = {"path": "batched", "workers": 0, "batch_size": 64, "train_samples": 0}
+CHOICES = {"path": ["batched", "per_sample"]}
+TIERS = {}  # see bench/test_data_loading.py
+
+
+# ------------------------------------------------------------------------------------ per sample
+class PerSample(Dataset):  # type: ignore[type-arg]  # not subscriptable in torch 2.0
+    """Digits as PIL images, transformed one by one, as torchvision's own data sets do it."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        from torchvision import transforms
+
+        self._images, self._labels = arrays.train_images, arrays.train_labels
+        self._transform = transforms.Compose(
+            [transforms.ToTensor(), transforms.Normalize((MEAN,), (DEVIATION,))]
+        )
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, index: int) -> Tuple[Tensor, int]:
+        from PIL import Image
+
+        image = Image.fromarray(self._images[index])
+        return self._transform(image), int(self._labels[index])
+
+
+# ---------------------------------------------------------------------------------------- engine
+class Passes:
+    """An engine whose every epoch is one pass over the loader and whose updates do nothing."""
+
+    parameters = 0
+
+    def __init__(self, arrays: Arrays, params: Params, seed: int) -> None:
+        self.batch_size = params.count("batch_size")
+        self.steps_per_epoch = len(arrays.train_labels) // self.batch_size
+        self._generator = torch.Generator().manual_seed(seed)
+        self._batched = params.text("path") == "batched"
+        self._batches: Iterator[Any] = iter(())
+        if self._batched:
+            pixels = torch.from_numpy(arrays.train_images.astype("float32"))
+            self._images = pixels.div_(255).sub_(MEAN).div_(DEVIATION).unsqueeze_(1)
+            self._labels = torch.from_numpy(arrays.train_labels.astype("int64"))
+        else:
+            self._loader: DataLoader[Any] = DataLoader(
+                PerSample(arrays),
+                batch_size=self.batch_size,
+                shuffle=True,
+                drop_last=True,
+                num_workers=params.count("workers"),
+                generator=self._generator,
+            )
+
+    def compile(self) -> None: ...
+
+    def begin_epoch(self) -> None:
+        if self._batched:
+            self._batches = self._indexed()
+        else:
+            self._batches = iter(self._loader)
+
+    def _indexed(self) -> Iterator[Tuple[Tensor, Tensor]]:
+        order = torch.randperm(len(self._labels), generator=self._generator)
+        for index in order.split(self.batch_size):
+            yield self._images.index_select(0, index), self._labels.index_select(0, index)
+
+    def fetch(self, step: int) -> Any:
+        return next(self._batches)
+
+    def update(self, batch: Any) -> float:
+        return 0.0
+
+    def synchronize(self) -> None: ...
+
+    def read_losses(self, losses: List[float]) -> List[float]:
+        return list(losses)
+
+    def evaluate(self) -> Evaluation:
+        return Evaluation(loss=0.0, samples=self.steps_per_epoch * self.batch_size)
+
+    def treatment(self) -> Pairs:
+        return (("framework_version", str(torch.__version__)),)
+
+
+def start(params: Params, seed: int, arrays: Optional[Arrays]) -> Passes:
+    if arrays is None:
+        raise ValueError("data_loading needs a data set")
+    return Passes(arrays, params, seed)

@@ -1,0 +1,145 @@
+"""accelbench run: one run, as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from accelbench import codec, declarations
+from accelbench.cli._common import data_root_option, one_line_errors, settings
+from accelbench.declarations import Cell, Declaration
+from accelbench.devices import Unavailable, kind_of
+from accelbench.launch import Listener
+from accelbench.limits import parse_limits
+from accelbench.records import Run
+from accelbench.report.progress import Line, Quiet
+from accelbench.seeds import new_session_id
+from accelbench.settings import Settings, session_treatment
+from accelbench.store import Baselines
+from accelbench.trainer import Place, Trainer, missing_framework
+
+
+@click.command()
+@click.argument("workload")
+@click.option("--device", default="cpu", show_default=True, metavar="ID", help="Device id.")
+@click.option("--dataset", metavar="NAME", help="Data set (default: the smoke tier's).")
+@click.option("--seed", type=click.IntRange(0), help="Seed (default: a fresh one).")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs (default: the smoke tier's).")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A parameter.")
+@click.option("--json", "output", metavar="FILE|-", help="Write the Run as JSON ('-': stdout).")
+@click.option("--run-timeout", type=float, default=3600.0, show_default=True, metavar="SECONDS")
+@click.option("--stall-timeout", multiple=True, metavar="[PHASE=]SECONDS")
+@data_root_option
+@one_line_errors
+def command(  # noqa: PLR0913,PLR0917  # one argument an option
+    workload: str,
+    device: str,
+    dataset: str | None,
+    seed: int | None,
+    epochs: int | None,
+    assignments: tuple[str, ...],
+    output: str | None,
+    run_timeout: float,
+    stall_timeout: tuple[str, ...],
+    data_root: Path | None,
+) -> None:
+    """Train WORKLOAD once and print what came of it.
+
+    Exit status 0 for a training that completed or diverged, 1 for any other end.
+    """
+    configured = settings(data_root)
+    declaration = declarations.find(configured.workloads, workload)
+    cell = _cell(declaration, dataset, epochs, assignments)
+    try:
+        limits = parse_limits(run_timeout, stall_timeout)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    with tempfile.TemporaryDirectory(prefix="accelbench-") as logs:
+        trainer = Trainer(
+            session_id=new_session_id(),
+            data_root=configured.data_root,
+            limits=limits,
+            treatment=session_treatment(configured.root),
+            logs=Path(logs),
+            listener=_listener(),
+        )
+        run = _run(configured, trainer, declaration, cell, device, seed)
+    _print(run, output)
+
+
+def _cell(
+    declaration: Declaration, dataset: str | None, epochs: int | None, assignments: Sequence[str]
+) -> Cell:
+    cells = declaration.cells("smoke")
+    first = cells[0] if cells else Cell(declaration.name, "digits", 1, ())
+    values = {}
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise click.ClickException(f"--set {text}: KEY=VALUE is expected")
+        values[key] = value
+    return replace(
+        first,
+        dataset=dataset or first.dataset,
+        epochs=epochs or first.epochs,
+        params=declaration.parsed(values),
+    )
+
+
+def _listener() -> Listener:
+    return Line(sys.stderr) if sys.stderr.isatty() else Quiet()
+
+
+def _run(  # noqa: PLR0913,PLR0917  # what one run needs
+    configured: Settings,
+    trainer: Trainer,
+    declaration: Declaration,
+    cell: Cell,
+    device: str,
+    seed: int | None,
+) -> Run:
+    config = configured.device_config(device)
+    found = kind_of(device).find(device, config)
+    if isinstance(found, Unavailable):
+        raise click.ClickException(f"{device}: {found.reason}")
+    missing = missing_framework(declaration, config)
+    if missing:
+        raise click.ClickException(missing)
+    if seed is None:
+        stored = Baselines(configured.baselines).seeds(declaration.name)
+        seed = trainer.seed(cell, device, 0, stored)
+    return trainer.run(declaration, cell, Place(found, config), seed)
+
+
+def _print(run: Run, output: str | None) -> None:
+    text = json.dumps(codec.to_json(run), indent=2, allow_nan=False)
+    if output == "-":
+        click.echo(text)
+    elif output is not None:
+        try:
+            Path(output).write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            raise click.ClickException(f"cannot write {output}: {error.strerror}") from None
+    if output != "-":
+        click.echo(described(run))
+    if run.message:
+        click.echo(run.message, err=True)
+    if run.state.name not in {"completed", "diverged"}:
+        raise SystemExit(1)
+
+
+def described(run: Run) -> str:
+    """Return a run's outcome in one line."""
+    parts = [f"{run.spec.workload} on {run.spec.device}: {run.state}, seed {run.spec.seed}"]
+    if run.evaluation is not None:
+        if run.evaluation.accuracy is not None:
+            parts.append(f"accuracy {run.evaluation.accuracy:.4f}")
+        parts.append(f"loss {run.evaluation.loss:.6g}")
+    parts.append(f"{run.phases.wall_seconds:.1f} s")
+    return ", ".join(parts)

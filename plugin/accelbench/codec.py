@@ -1,0 +1,148 @@
+"""Turns records into JSON values and back; runs on Python 3.8 too, in the workers.
+
+Only the types that records.py uses are known. Not-a-number and infinities, which JSON lacks,
+are written as the strings "NaN", "Infinity" and "-Infinity".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import lru_cache
+from typing import (
+    Any,
+    Dict,
+    List,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from accelbench.records import Scalar
+
+
+Json = Union[None, bool, int, float, str, List["Json"], Dict[str, "Json"]]
+T = TypeVar("T")
+
+_NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def to_json(value: object) -> Json:
+    """Return a record, or a tuple of them, as JSON values; TypeError for anything unknown."""
+    if is_dataclass(value) and not isinstance(value, type):
+        record: Dict[str, Json] = {}
+        for item in fields(value):
+            content = getattr(value, item.name)
+            record[_json_name(item)] = (
+                {key: to_json(each) for key, each in content}
+                if item.metadata.get("object")
+                else to_json(content)
+            )
+        return record
+    if isinstance(value, (tuple, list)):
+        return [to_json(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError("no JSON form for {}: {!r}".format(type(value).__name__, value))
+
+
+def dumps(value: object) -> str:
+    """Return a record as one line of JSON with sorted keys."""
+    return json.dumps(to_json(value), sort_keys=True, allow_nan=False, ensure_ascii=False)
+
+
+def loads(cls: Type[T], text: str) -> T:
+    """Return the record that `dumps` wrote; ValueError names the field that does not fit."""
+    return from_json(cls, json.loads(text))
+
+
+def from_json(cls: Type[T], value: Json) -> T:
+    """Return a record of type `cls` from JSON values; ValueError names the field."""
+    record: T = _decode(cls, value, cls.__name__)
+    return record
+
+
+def _json_name(item: Field[Any]) -> str:
+    """Return a field's name in JSON: its own, unless that is a word Python reserves."""
+    name: str = item.metadata.get("json", item.name)
+    return name
+
+
+@lru_cache(maxsize=None)
+def _hints(cls: type) -> Tuple[Tuple[str, str, Any, bool, bool], ...]:
+    hints = get_type_hints(cls)
+    return tuple(
+        (
+            _json_name(item),
+            item.name,
+            hints[item.name],
+            bool(item.metadata.get("object")),
+            item.default is MISSING and item.default_factory is MISSING,
+        )
+        for item in fields(cls)
+    )
+
+
+def _decode_record(cls: type, value: Json, where: str) -> Any:  # noqa: ANN401  # the type is the argument
+    if not isinstance(value, dict):
+        raise ValueError("{}: an object is expected, not {!r}".format(where, value))
+    unknown = set(value) - {name for name, *_ in _hints(cls)}
+    if unknown:
+        raise ValueError("{}: unknown field {}".format(where, ", ".join(sorted(unknown))))
+    content = {}
+    for name, attribute, hint, is_object, required in _hints(cls):
+        if name in value:
+            place = "{}.{}".format(where, name)
+            content[attribute] = (
+                _decode_pairs(value[name], place)
+                if is_object
+                else _decode(hint, value[name], place)
+            )
+        elif required:
+            raise ValueError("{}: field {} is missing".format(where, name))
+    return cls(**content)
+
+
+def _decode_pairs(value: Json, where: str) -> Tuple[Tuple[str, Scalar], ...]:
+    if not isinstance(value, dict):
+        raise ValueError("{}: an object is expected, not {!r}".format(where, value))
+    pairs = []
+    for key, each in sorted(value.items()):
+        if not isinstance(each, (bool, int, float, str)):
+            raise ValueError("{}.{}: a plain value is expected".format(where, key))
+        pairs.append((key, each))
+    return tuple(pairs)
+
+
+def _decode(hint: Any, value: Json, where: str) -> Any:  # noqa: ANN401  # the type is the argument
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _decode_record(hint, value, where)
+    origin = get_origin(hint)
+    if origin is Union:
+        return None if value is None else _decode(get_args(hint)[0], value, where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ValueError("{}: a list is expected, not {!r}".format(where, value))
+        each_hint = get_args(hint)[0]
+        return tuple(
+            _decode(each_hint, each, "{}[{}]".format(where, i)) for i, each in enumerate(value)
+        )
+    return _decode_plain(hint, value, where)
+
+
+def _decode_plain(hint: type, value: Json, where: str) -> Scalar:
+    if hint is float:
+        if isinstance(value, str) and value in _NON_FINITE:
+            return _NON_FINITE[value]
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+    elif isinstance(value, hint) and isinstance(value, bool) == (hint is bool):
+        return value  # type: ignore[no-any-return]  # checked against the hint just above
+    raise ValueError("{}: {} is expected, not {!r}".format(where, hint.__name__, value))

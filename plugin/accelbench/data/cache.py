@@ -1,0 +1,100 @@
+"""Decodes a data set once into plain .npy files, which every worker then maps into memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from accelbench.data.dataset import (
+    ARRAYS,
+    DataDamagedError,
+    DataMissingError,
+    DataSet,
+    Size,
+    sha256,
+)
+from accelbench.records import DataFiles
+
+if TYPE_CHECKING:
+    from accelbench.data.dataset import Images
+
+__all__ = ["DataDamagedError", "DataMissingError", "prepare"]
+
+_INDEX = "index.json"
+
+
+def prepare(found: DataSet, root: Path, size: Size) -> DataFiles:
+    """Return the decoded files of a data set, decoding it now if that was not done yet.
+
+    They lie under `root`/decoded, or under the user's cache where `root` cannot be written.
+    DataMissingError and DataDamagedError say what to do.
+    """
+    name = f"{found.name}-{size[0]}x{size[1]}"
+    for folder in _folders(root):
+        files = _opened(folder / name, found.name)
+        if files is not None:
+            return files
+    arrays = found.decode(root, size)
+    for folder in _folders(root):
+        try:
+            return _write(folder / name, found.name, arrays)
+        except OSError as error:
+            reason = error
+    raise DataMissingError(f"cannot write the decoded data set {found.name}: {reason}")
+
+
+def _folders(root: Path) -> list[Path]:
+    import platformdirs
+
+    own = Path(platformdirs.user_cache_dir("accelbench"))
+    return [root / "decoded", own / "decoded"] if root != own else [own / "decoded"]
+
+
+def _opened(folder: Path, name: str) -> DataFiles | None:
+    """Return the decoded files if they are there, whole; else None, and they are made again."""
+    try:
+        index = json.loads((folder / _INDEX).read_text())
+        whole = all((folder / f"{a}.npy").stat().st_size == index["bytes"][a] for a in ARRAYS)
+        fingerprint = str(index["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return DataFiles(name, fingerprint, str(folder)) if whole else None
+
+
+def _write(folder: Path, name: str, arrays: dict[str, Images]) -> DataFiles:
+    import numpy as np
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fingerprint = _fingerprint(arrays)
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        for array in ARRAYS:
+            np.save(scratch / f"{array}.npy", arrays[array], allow_pickle=False)
+        sizes = {array: (scratch / f"{array}.npy").stat().st_size for array in ARRAYS}
+        (scratch / _INDEX).write_text(json.dumps({"fingerprint": fingerprint, "bytes": sizes}))
+        scratch.chmod(0o755)
+        _replace(scratch, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return DataFiles(name, fingerprint, str(folder))
+
+
+def _replace(scratch: Path, folder: Path) -> None:
+    """Put a whole folder in place; whoever came first wins, for the content is the same."""
+    if folder.exists() and _opened(folder, "") is None:
+        shutil.rmtree(folder)
+    try:
+        os.rename(scratch, folder)  # noqa: PTH104  # the failure below is rename's own
+    except OSError:
+        if _opened(folder, "") is None:
+            raise
+
+
+def _fingerprint(arrays: dict[str, Images]) -> str:
+    """Return 16 hex digits over names, shapes and bytes of the arrays."""
+    parts = [f"{a}{arrays[a].shape}{sha256(arrays[a].tobytes())}" for a in ARRAYS]
+    return sha256("".join(parts).encode())[:16]

@@ -1,0 +1,263 @@
+"""Reads what a workload file declares, without running it.
+
+A workload file states its framework, parameters and tiers as literals at its top level. The
+session reads those from the syntax tree, so that it imports no framework and executes nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from accelbench.records import Pairs, Scalar
+
+
+class DeclarationError(Exception):
+    """A workload, parameter or value that does not exist or does not fit; one clear line."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a tier: what to train it on, for how long, and which metrics are gated."""
+
+    workload: str
+    dataset: str
+    epochs: int
+    gates: tuple[str, ...]
+    params: Pairs = ()
+    expect: str = "completed"
+
+    @property
+    def name(self) -> str:
+        """The cell's name within its tier: the workload, then what was set explicitly."""
+        return "-".join([self.workload, *(f"{key}={value}" for key, value in self.params)])
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A workload file's declarations; `fingerprint` is of its code, without its comments."""
+
+    name: str
+    path: Path
+    framework: str
+    trained_by: str
+    series: str
+    defaults: Pairs
+    choices: tuple[tuple[str, tuple[Scalar, ...]], ...]
+    input_size: tuple[int, int]
+    exact_digits: int | None
+    tiers: tuple[tuple[str, tuple[Cell, ...]], ...]
+    fingerprint: str
+
+    def cells(self, tier: str) -> tuple[Cell, ...]:
+        """Return the cells of a tier; none where the workload has no such tier."""
+        return dict(self.tiers).get(tier, ())
+
+    def params(self, values: Mapping[str, object]) -> Pairs:
+        """Return explicit parameters, checked and typed, sorted by name; DeclarationError."""
+        return tuple(sorted((key, self._checked(key, value)) for key, value in values.items()))
+
+    def parsed(self, settings: Mapping[str, str]) -> Pairs:
+        """Return parameters given as texts on a command line; DeclarationError."""
+        return self.params({key: self._parsed(key, text) for key, text in settings.items()})
+
+    def _default(self, key: str) -> Scalar:
+        defaults = dict(self.defaults)
+        if key not in defaults:
+            raise DeclarationError(
+                f"workload {self.name} has no parameter {key!r}"
+                f"{_suggestion(key, defaults)}; it has: {', '.join(defaults)}"
+            )
+        return defaults[key]
+
+    def _parsed(self, key: str, text: str) -> object:
+        default = self._default(key)
+        if isinstance(default, bool):
+            return {"true": True, "false": False}.get(text.lower(), text)
+        for kind in (int, float):
+            if isinstance(default, (int, float)):
+                try:
+                    return kind(text)
+                except ValueError:
+                    continue
+        return text
+
+    def _checked(self, key: str, value: object) -> Scalar:
+        default = self._default(key)
+        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        place = f"parameter {key} of workload {self.name}"
+        if not isinstance(value, bool | int | float | str) or type(value) is not type(default):
+            raise DeclarationError(
+                f"{place} takes {_KINDS[type(default)]} such as {default!r}, not {value!r}"
+            )
+        allowed = dict(self.choices).get(key)
+        if allowed is not None and value not in allowed:
+            raise DeclarationError(
+                f"{place} is one of {', '.join(map(str, allowed))}, not {value!r}"
+            )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise DeclarationError(f"{place} must be finite, not {value!r}")
+        if key == "batch_size" and isinstance(value, int) and value < 1:
+            raise DeclarationError(f"{place} must be 1 or more, not {value}")
+        return value
+
+
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+
+def _suggestion(name: str, known: Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(name, list(known), 1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def find(folder: Path, name: str) -> Declaration:
+    """Return the declarations of a workload by name; DeclarationError names those that exist."""
+    known = {path.stem: path for path in _files(folder)}
+    if name not in known:
+        listing = ", ".join(known) or f"none, for {folder} holds no workload file"
+        raise DeclarationError(
+            f"unknown workload {name!r}{_suggestion(name, known)}; known: {listing}"
+        )
+    return read(known[name])
+
+
+def every(folder: Path) -> Iterator[Declaration]:
+    """Yield the declarations of all workload files in a folder, by name."""
+    for path in _files(folder):
+        yield read(path)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob("*.py") if not p.stem.startswith("_"))
+
+
+@cache
+def read(path: Path) -> Declaration:
+    """Return what one workload file declares; DeclarationError names the file and the line."""
+    try:
+        source = path.read_text(encoding="utf-8")
+        tree = ast.parse(source)
+    except (OSError, SyntaxError, UnicodeDecodeError) as error:
+        raise DeclarationError(f"cannot read workload file {path}: {error}") from None
+    literals = _literals(tree, path)
+    for required in ("FRAMEWORK", "TRAINED_BY", "PARAMETERS", "TIERS"):
+        if required not in literals:
+            raise DeclarationError(f"workload file {path} declares no {required}")
+    try:
+        return _declaration(path, literals, code_fingerprint(tree))
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise DeclarationError(f"workload file {path}: {error!r}") from None
+
+
+def _literals(tree: ast.Module, path: Path) -> dict[str, object]:
+    """Return the upper-case names assigned at the top level, with their literal values."""
+    found: dict[str, object] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            if name in _DECLARED:
+                try:
+                    found[name] = ast.literal_eval(node.value)
+                except ValueError:
+                    raise DeclarationError(
+                        f"{path}:{node.lineno}: {name} must be a literal: the session reads it "
+                        "without running the file"
+                    ) from None
+    return found
+
+
+_DECLARED = {
+    "FRAMEWORK",
+    "TRAINED_BY",
+    "SERIES",
+    "PARAMETERS",
+    "CHOICES",
+    "INPUT",
+    "EXACT_DIGITS",
+    "TIERS",
+}
+
+
+def _declaration(path: Path, literals: Mapping[str, object], fingerprint: str) -> Declaration:
+    def table(name: str) -> dict[str, object]:
+        value = literals.get(name, {})
+        if not isinstance(value, dict):
+            raise TypeError(f"{name} must be a dict")
+        return value
+
+    height, width = literals.get("INPUT", (0, 0))  # type: ignore[misc]  # checked by unpacking
+    digits = literals.get("EXACT_DIGITS")
+    bare = Declaration(
+        name=path.stem,
+        path=path,
+        framework=str(literals["FRAMEWORK"]),
+        trained_by=str(literals["TRAINED_BY"]),
+        series=str(literals.get("SERIES", "float32-eager")),
+        defaults=tuple((key, _scalar(value)) for key, value in table("PARAMETERS").items()),
+        choices=tuple((key, tuple(value)) for key, value in table("CHOICES").items()),  # type: ignore[arg-type]  # a TypeError is reported
+        input_size=(int(height), int(width)),
+        exact_digits=int(digits) if isinstance(digits, int) else None,
+        tiers=(),
+        fingerprint=fingerprint,
+    )
+    tiers = tuple(
+        (tier, tuple(_cell(bare, point) for point in points))  # type: ignore[attr-defined]  # a TypeError is reported
+        for tier, points in table("TIERS").items()
+    )
+    return Declaration(**{**bare.__dict__, "tiers": tiers})
+
+
+def _scalar(value: object) -> Scalar:
+    if not isinstance(value, bool | int | float | str):
+        raise TypeError(f"a parameter must be a number or a text, not {value!r}")
+    return value
+
+
+def _cell(declaration: Declaration, point: Mapping[str, object]) -> Cell:
+    unknown = set(point) - {"dataset", "epochs", "gates", "params", "expect"}
+    if unknown:
+        raise ValueError(f"unknown key {', '.join(sorted(unknown))} in TIERS")
+    params = point.get("params", {})
+    return Cell(
+        workload=declaration.name,
+        dataset=str(point["dataset"]),
+        epochs=int(point["epochs"]),  # type: ignore[call-overload]  # a TypeError is reported
+        gates=tuple(point["gates"]),  # type: ignore[arg-type]  # a TypeError is reported
+        params=declaration.params(params),  # type: ignore[arg-type]  # a TypeError is reported
+        expect=str(point.get("expect", "completed")),
+    )
+
+
+def code_fingerprint(tree: ast.Module) -> str:
+    """Return 16 hex digits of a file's code: comments, layout and docstrings do not count.
+
+    Empty fields are left out: newer Pythons add such fields to the nodes of the same source.
+    """
+    return hashlib.sha256(_shape(tree).encode()).hexdigest()[:16]
+
+
+def _shape(node: object) -> str:
+    if isinstance(node, ast.AST):
+        parts = [
+            f"{name}={_shape(_without_docstring(node, name, value))}"
+            for name, value in ast.iter_fields(node)
+            if value is not None and value != []
+        ]
+        return f"{type(node).__name__}({','.join(parts)})"
+    if isinstance(node, list):
+        return f"[{','.join(map(_shape, node))}]"
+    return repr(node)
+
+
+def _without_docstring(node: ast.AST, name: str, value: object) -> object:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    if name == "body" and isinstance(node, documented) and ast.get_docstring(node) is not None:
+        return node.body[1:]
+    return value

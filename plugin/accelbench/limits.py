@@ -1,0 +1,105 @@
+"""Time limits of a run: one for the whole of it, and one per phase without progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+PHASES = ("attach", "import", "data", "compile", "first_step", "steady", "evaluate", "teardown")
+
+DEFAULT_STALL_SECONDS = {
+    "attach": 120.0,
+    "import": 300.0,
+    "data": 300.0,
+    "compile": 1800.0,  # a first compilation for an accelerator takes half an hour at the worst
+    "first_step": 600.0,
+    "steady": 300.0,
+    "evaluate": 600.0,
+    "teardown": 30.0,
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds that a run may take, queueing apart, and that a phase may pass without progress."""
+
+    run_seconds: float
+    stall_seconds: tuple[tuple[str, float], ...]
+
+    def stall(self, phase: str) -> float:
+        """Return the seconds that `phase` may pass without progress."""
+        return dict(self.stall_seconds).get(phase, DEFAULT_STALL_SECONDS["steady"])
+
+
+def parse_limits(run_timeout: float, stall_timeouts: Sequence[str]) -> Limits:
+    """Return limits from `--run-timeout` and from `--stall-timeout SECONDS|PHASE=SECONDS` values.
+
+    ValueError says which value does not fit and what would.
+    """
+    stalls = dict(DEFAULT_STALL_SECONDS)
+    for text in stall_timeouts:
+        phase, equals, number = text.rpartition("=")
+        if equals and phase not in PHASES:
+            raise ValueError(
+                f"--stall-timeout {text}: unknown phase {phase!r}; known: {', '.join(PHASES)}"
+            )
+        seconds = _positive(f"--stall-timeout {text}", number)
+        stalls.update({phase: seconds} if equals else dict.fromkeys(PHASES, seconds))
+    return Limits(_positive("--run-timeout", str(run_timeout)), tuple(stalls.items()))
+
+
+def _positive(place: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not seconds > 0:
+        raise ValueError(f"{place}: a number of seconds above 0 is expected, not {text!r}")
+    return seconds
+
+
+class TimedOutError(Exception):
+    """A limit was passed in `phase`; the message says which, and how to raise it."""
+
+    def __init__(self, phase: str, message: str) -> None:
+        super().__init__(message)
+        self.phase = phase
+
+
+@dataclass
+class Watch:
+    """Follows one run's progress; `check` raises TimedOutError when a limit is passed."""
+
+    limits: Limits
+    phase: str = "attach"
+    progress: int = -1
+    started: float = field(default_factory=time.perf_counter)
+    moved: float = field(default_factory=time.perf_counter)
+
+    def enter(self, phase: str) -> None:
+        """A phase began."""
+        self.phase, self.moved = phase, time.perf_counter()
+
+    def step(self, steps: int) -> None:
+        """So many steps are done; a number that does not grow is no progress."""
+        if steps != self.progress:
+            self.progress, self.moved = steps, time.perf_counter()
+
+    def check(self) -> None:
+        """Compare the clock with the limits."""
+        now = time.perf_counter()
+        stalled, allowed = now - self.moved, self.limits.stall(self.phase)
+        if stalled > allowed:
+            raise TimedOutError(
+                self.phase,
+                f"no progress for {stalled:.0f} s in phase {self.phase} "
+                f"(limit {allowed:g} s; --stall-timeout {self.phase}=SECONDS raises it)",
+            )
+        ran = now - self.started
+        if ran > self.limits.run_seconds:
+            raise TimedOutError(
+                self.phase,
+                f"the run took {ran:.0f} s and was in phase {self.phase} "
+                f"(limit {self.limits.run_seconds:g} s; --run-timeout SECONDS raises it)",
+            )

@@ -1,0 +1,16 @@
+"""data_loading_seconds: seconds of an epoch spent on getting batches, the median over the epochs."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from accelbench.metrics.metric import Metric
+from accelbench.records import Reading, Run
+
+
+def read(run: Run) -> Reading | None:
+    """Return the median over the run's epochs; None without one."""
+    return Reading(median(epoch.data_seconds for epoch in run.epochs)) if run.epochs else None
+
+
+METRIC = Metric("data_loading_seconds", "s", "lower", "device", "log", read)

@@ -1,0 +1,175 @@
+"""The folder of baselines: baselines/<workload>/portable.jsonl and <platform>.jsonl."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from accelbench.records import Run
+from accelbench.store import lines
+from accelbench.store.identity import Key, Scope, key_of
+from accelbench.store.lines import Line, Problem, StoreError
+
+PORTABLE = "portable"
+
+COLLAPSE = 0.25
+"""A run has collapsed when it lost this share of the way from chance to the median accuracy."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The reference runs of a key; `changed`: there are some of another workload fingerprint."""
+
+    runs: tuple[Run, ...]
+    changed: bool = False
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions recorded them."""
+        return len({run.provenance.session_id for run in self.runs})
+
+    @property
+    def since(self) -> str:
+        """The day of the oldest one."""
+        return min((run.provenance.time[:10] for run in self.runs), default="")
+
+
+@dataclass
+class Baselines:
+    """Reads a folder of baselines, each file once; `problems` names the lines that do not count."""
+
+    folder: Path
+    problems: list[Problem] = field(default_factory=list)
+    _read: dict[Path, list[Line]] = field(default_factory=dict)
+
+    def reference(self, run: Run, scope: Scope) -> Reference:
+        """Return the reference runs that a run's metrics of a scope are judged against."""
+        found = self._lines(self._path(run, scope))
+        key = key_of(run, scope)
+        same = _latest_segment([each for each in found if key_of(each.run, scope) == key])
+        bare = key.apart_from_workload()
+        changed = not same and any(
+            key_of(each.run, scope).apart_from_workload() == bare for each in found
+        )
+        return Reference(tuple(each.run for each in same), changed)
+
+    def seeds(self, workload: str) -> frozenset[int]:
+        """Return the seeds of all stored runs of a workload."""
+        return frozenset(
+            line.run.spec.seed
+            for path in self.paths()
+            if path.parent.name == workload
+            for line in self._lines(path)
+        )
+
+    def paths(self) -> list[Path]:
+        """Return all baseline files, sorted."""
+        return sorted(self.folder.glob("*/*.jsonl"))
+
+    def keys(self) -> Iterator[tuple[Path, Key, list[Line]]]:
+        """Yield each file's keys with the lines of their latest segment."""
+        for path in self.paths():
+            scope: Scope = "portable" if path.stem == PORTABLE else "device"
+            found = self._lines(path)
+            for key in dict.fromkeys(key_of(line.run, scope) for line in found):
+                same = [line for line in found if key_of(line.run, scope) == key]
+                yield path, key, _latest_segment(same)
+
+    def add(self, runs: Sequence[Run], reason: str, accepted_by: str, *, segment: bool) -> int:
+        """Append reference runs to their files; return how many files were written.
+
+        `segment` opens a new segment: the older runs stay, and are no longer the reference.
+        StoreError names a file that could not be written, which is then as it was.
+        """
+        by_path: dict[Path, list[tuple[Run, Scope]]] = {}
+        for run in runs:
+            for scope in SCOPES:
+                by_path.setdefault(self._path(run, scope), []).append((run, scope))
+        errors = []
+        for path, members in by_path.items():
+            try:
+                with lines.locked(path.parent):
+                    self._append(path, members, _Acceptance(reason, accepted_by, segment))
+            except StoreError as error:
+                errors.append(str(error))
+        if errors:
+            raise StoreError("; ".join(errors))
+        return len(by_path)
+
+    def _append(
+        self, path: Path, members: Sequence[tuple[Run, Scope]], acceptance: _Acceptance
+    ) -> None:
+        present, _ = lines.read(path)
+        added = []
+        for run, scope in members:
+            key = key_of(run, scope)
+            last = max((x.segment for x in present if key_of(x.run, scope) == key), default=0)
+            added.append(
+                Line(
+                    segment=last + 1 if acceptance.segment else max(last, 1),
+                    reason=acceptance.reason,
+                    accepted_by=acceptance.accepted_by,
+                    accepted_at=now(),
+                    run=run.condensed(),
+                )
+            )
+        lines.append(path, added)
+        self._read.pop(path, None)
+
+    def _path(self, run: Run, scope: Scope) -> Path:
+        name = PORTABLE if scope == "portable" else platform_of(run)
+        return self.folder / run.spec.workload / f"{name}.jsonl"
+
+    def _lines(self, path: Path) -> list[Line]:
+        if path not in self._read:
+            self._read[path], problems = lines.read(path)
+            self.problems += problems
+        return self._read[path]
+
+
+@dataclass(frozen=True)
+class _Acceptance:
+    reason: str
+    accepted_by: str
+    segment: bool
+
+
+SCOPES: tuple[Scope, ...] = ("portable", "device")
+
+
+def _latest_segment(found: list[Line]) -> list[Line]:
+    last = max((line.segment for line in found), default=0)
+    return [line for line in found if line.segment == last]
+
+
+def platform_of(run: Run) -> str:
+    """Return the platform's slug: the device id and its model."""
+    text = f"{run.spec.device}-{run.provenance.device_model}".lower()
+    return re.sub(r"[^a-z0-9]+", "-", text).strip("-")
+
+
+def now() -> str:
+    """Return the time in UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def refusal(run: Run, reference: Reference, chance: float) -> str | None:
+    """Return why a run must not become a reference, or None where it may."""
+    if run.state.name != "completed":
+        return f"it {run.state}"
+    evaluation = run.evaluation
+    if evaluation is None or not math.isfinite(evaluation.loss):
+        return "its evaluation is not finite"
+    known = [r.evaluation.accuracy for r in reference.runs if r.evaluation is not None]
+    accuracies = sorted(a for a in known if a is not None)
+    if evaluation.accuracy is None or not accuracies:
+        return None
+    middle = accuracies[len(accuracies) // 2]
+    line = middle - COLLAPSE * (middle - chance)
+    if evaluation.accuracy < line:
+        return f"it collapsed (accuracy {evaluation.accuracy:.4g}, below {line:.4g})"
+    return None

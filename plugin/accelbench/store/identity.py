@@ -1,0 +1,61 @@
+"""What makes two runs comparable: their identity. All the rest is treatment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from accelbench.records import Pairs, Run
+
+Scope = Literal["portable", "device"]
+
+
+@dataclass(frozen=True)
+class Key:
+    """The identity of a run; runs with equal keys are compared.
+
+    Device and model are left empty for portable metrics, which compare over machines.
+    """
+
+    workload: str
+    params: Pairs
+    dataset: str
+    epochs: int
+    framework: str
+    series: str
+    workload_fingerprint: str
+    dataset_fingerprint: str
+    device: str = ""
+    device_model: str = ""
+
+    def apart_from_workload(self) -> Key:
+        """Return the key without the workload's fingerprint."""
+        return replace(self, workload_fingerprint="")
+
+
+def key_of(run: Run, scope: Scope) -> Key:
+    """Return a run's key for metrics of a scope."""
+    spec, source = run.spec, run.provenance
+    on_device = scope == "device"
+    return Key(
+        workload=spec.workload,
+        params=spec.params,
+        dataset=spec.dataset,
+        epochs=spec.epochs,
+        framework=spec.framework,
+        series=spec.series,
+        workload_fingerprint=source.workload_fingerprint,
+        dataset_fingerprint=source.dataset_fingerprint,
+        device=spec.device if on_device else "",
+        device_model=source.device_model if on_device else "",
+    )
+
+
+def treatment_differences(run: Run, references: tuple[Run, ...]) -> tuple[str, ...]:
+    """Return what differs in treatment from all reference runs, as "name: theirs -> ours"."""
+    found = []
+    for name, ours in run.provenance.treatment:
+        theirs = {str(dict(each.provenance.treatment).get(name, "?")) for each in references}
+        if theirs and str(ours) not in theirs:
+            found.append(f"{name}: {', '.join(sorted(theirs))} -> {ours}")
+    return tuple(found)

@@ -1,0 +1,148 @@
+"""Reads and writes files of JSON lines, one accepted run a line.
+
+A line that cannot be read is named and kept; the others count. A file is written whole, next to
+the old one, and put in its place: a full disk or a kill leaves the old one as it was.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from accelbench import codec
+from accelbench.records import Run
+
+SCHEMA = 1
+"""Schema 1: {schema, segment, reason, accepted_by, accepted_at, run}."""
+
+
+class StoreError(Exception):
+    """A baseline file could not be written; nothing of it was changed."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One accepted run: who accepted it, when and why, and the segment that it belongs to."""
+
+    segment: int
+    reason: str
+    accepted_by: str
+    accepted_at: str
+    run: Run
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A line that does not count, and what to do about it."""
+
+    path: Path
+    number: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.number}: {self.text}"
+
+
+def read(path: Path) -> tuple[list[Line], list[Problem]]:
+    """Return the lines of a file that count, and the problems of the others; none if missing."""
+    lines: list[Line] = []
+    problems: list[Problem] = []
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return lines, problems
+    except OSError as error:
+        return lines, [Problem(path, 0, f"cannot be read: {error.strerror}")]
+    seen: dict[str, int] = {}
+    for number, content in enumerate(text.splitlines(), 1):
+        if not content.strip():
+            continue
+        try:
+            line = _parsed(content)
+        except ValueError as error:
+            problems.append(Problem(path, number, str(error)))
+            continue
+        first = seen.setdefault(line.run.provenance.run_id, number)
+        if first != number:
+            text_ = f"the same run as in line {first}, counted once: delete one of the two"
+            problems.append(Problem(path, number, text_))
+            continue
+        lines.append(line)
+    return lines, problems
+
+
+def _parsed(content: str) -> Line:
+    try:
+        value = json.loads(content)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"not JSON ({error.msg}, column {error.colno}): restore the line or delete it"
+        ) from None
+    schema = value.get("schema") if isinstance(value, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise ValueError(
+            f"schema {schema} is newer than this version's {SCHEMA}: upgrade pytest-accelbench"
+        )
+    try:
+        return codec.from_json(Line, value)
+    except ValueError as error:
+        raise ValueError(f"not a run: {error}: restore the line or delete it") from None
+
+
+def append(path: Path, added: Sequence[Line]) -> None:
+    """Add lines to a file, as one atomic replacement; StoreError, and the file is as before.
+
+    Lines whose run is there already are not written twice. The caller holds `locked`.
+    """
+    present = {line.run.provenance.run_id for line in read(path)[0]}
+    fresh = [line for line in added if line.run.provenance.run_id not in present]
+    if not fresh:
+        return
+    try:
+        old = path.read_bytes() if path.exists() else b""
+        if old and not old.endswith(b"\n"):
+            old += b"\n"
+        _replace(path, old + "".join(codec.dumps(line) + "\n" for line in fresh).encode())
+    except OSError as error:
+        raise StoreError(
+            f"{path} was not written ({error.strerror}): it is as before, {len(fresh)} runs are "
+            "not in it; free some space or choose another folder (accelbench_baselines), run again"
+        ) from None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+        os.chmod(scratch, mode)  # noqa: PTH101  # mkstemp gives a text
+        os.replace(scratch, path)  # noqa: PTH105  # the same
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(scratch)  # noqa: PTH108  # the same
+        raise
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder of baselines against other sessions that update it; StoreError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise StoreError(f"cannot write into {folder}: {error.strerror}") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,112 @@
+"""From a cell to its Run: data, seed, job, worker. Used by the fixtures and the command line."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from accelbench import data, launch, seeds
+from accelbench.declarations import Cell, Declaration, DeclarationError
+from accelbench.devices import DeviceConfig, Found
+from accelbench.limits import Limits
+from accelbench.records import DataFiles, Job, Pairs, Provenance, Run, RunSpec
+from accelbench.store.baselines import now
+
+INLINE = "inline"
+"""The data set of a workload that holds its data itself."""
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """All that runs of one session have in common."""
+
+    session_id: str
+    data_root: Path
+    limits: Limits
+    treatment: Pairs
+    logs: Path
+    listener: launch.Listener
+
+    def seed(self, cell: Cell, device: str, number: int, stored: Collection[int]) -> int:
+        """Return the seed of this session's `number`-th run of a cell on a device."""
+        return seeds.derive(self.session_id, f"{cell.name}/{device}", number, stored)
+
+    def run(self, declaration: Declaration, cell: Cell, place: Place, seed: int) -> Run:
+        """Train a cell once in a fresh worker.
+
+        DeclarationError, DataMissingError and DataDamagedError say what is wrong before anything
+        is started; whatever happens later is in the Run's state.
+        """
+        files = prepare(declaration, cell, self.data_root)
+        spec = RunSpec(
+            workload=declaration.name,
+            device=place.device.device,
+            framework=declaration.framework,
+            dataset=cell.dataset,
+            seed=seed,
+            epochs=cell.epochs,
+            params=cell.params,
+            role=place.role,
+            series=declaration.series,
+        )
+        job = Job(spec, str(declaration.path.resolve()), declaration.trained_by, files)
+        run_id = f"{self.session_id}/{cell.name}/{spec.device}/{seed}"
+        provenance = Provenance(
+            run_id=run_id,
+            session_id=self.session_id,
+            time=now(),
+            workload_fingerprint=declaration.fingerprint,
+            dataset_fingerprint=files.fingerprint if files else declaration.fingerprint,
+            device_model=place.device.model,
+            treatment=tuple(sorted((*self.treatment, *place.device.facts))),
+        )
+        self.logs.mkdir(parents=True, exist_ok=True)
+        log = self.logs / f"{cell.name}-{spec.device}-{seed}.log".replace("/", "_")
+        how = launch.Launch(place.device, place.config, self.limits, log, self.listener)
+        return launch.run(job, provenance, how)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run happens: a device that was found, its configuration, and the run's role."""
+
+    device: Found
+    config: DeviceConfig
+    role: str = "screen"
+
+
+def prepare(declaration: Declaration, cell: Cell, data_root: Path) -> DataFiles | None:
+    """Return the decoded data set of a cell; None where the workload holds its own."""
+    if cell.dataset == INLINE:
+        return None
+    if declaration.input_size == (0, 0):
+        raise DeclarationError(
+            f"workload {declaration.name} holds its own data (data set {INLINE}) and cannot "
+            f"train on {cell.dataset!r}"
+        )
+    try:
+        found = data.dataset(cell.dataset)
+    except KeyError as error:
+        raise DeclarationError(f"{error.args[0]}, {INLINE}") from None
+    return data.prepare(found, data_root, declaration.input_size)
+
+
+def chance(dataset: str) -> float:
+    """Return the accuracy of guessing on a data set."""
+    return 0.0 if dataset == INLINE else 1 / data.dataset(dataset).classes
+
+
+def missing_framework(declaration: Declaration, config: DeviceConfig) -> str | None:
+    """Return why a workload's framework is not there, as far as this interpreter can tell."""
+    if config.setup or config.command != (sys.executable,):
+        return None
+    if importlib.util.find_spec(declaration.framework) is not None:
+        return None
+    name = declaration.framework
+    return (
+        f"workload {declaration.name} needs {name}, which {sys.executable} does not have: "
+        f"python -m pip install 'pytest-accelbench[{name}]'"
+    )

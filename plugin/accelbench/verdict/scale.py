@@ -1,0 +1,65 @@
+"""The scales on which the noise of a metric is even, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from accelbench.records import Reading
+
+SMALLEST_LOG = 1e-12
+"""The resolution of a quantity on the log scale: anything smaller counts as this."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """`forward` maps a reading to the scale, `back` a point of the scale to the metric's unit.
+
+    `resolution(reading)` is the smallest step that the reading can make there.
+    """
+
+    forward: Callable[[Reading], float]
+    back: Callable[[float], float]
+    resolution: Callable[[Reading], float]
+
+
+def _logit_of_counts(correct: float, trials: int) -> float:
+    share = (correct + 0.5) / (trials + 1)
+    return math.log(share / (1 - share))
+
+
+def _counts(reading: Reading) -> tuple[float, int]:
+    """Return k and n of an accuracy; without n, a fraction is taken as of a million."""
+    trials = reading.trials or 1_000_000
+    return reading.value * trials, trials
+
+
+def logit(trials: int) -> Scale:
+    """Return the scale of a fraction k of n: logit of (k + 1/2) / (n + 1)."""
+
+    def forward(reading: Reading) -> float:
+        return _logit_of_counts(*_counts(reading))
+
+    def back(point: float) -> float:
+        share = 1 / (1 + math.exp(-point))
+        return min(1.0, max(0.0, (share * (trials + 1) - 0.5) / trials))
+
+    def resolution(reading: Reading) -> float:
+        correct, count = _counts(reading)
+        inner = min(correct, count - 1.0)
+        return _logit_of_counts(inner + 1, count) - _logit_of_counts(inner, count)
+
+    return Scale(forward, back, resolution)
+
+
+LOG = Scale(
+    forward=lambda reading: math.log(max(reading.value, SMALLEST_LOG)),
+    back=math.exp,
+    resolution=lambda _reading: 1e-9,
+)
+
+
+def scale_of(name: str, reading: Reading) -> Scale:
+    """Return the scale of a metric by its name, for readings with as many trials."""
+    return LOG if name == "log" else logit(reading.trials or 1_000_000)

@@ -1,0 +1,52 @@
+"""The types a PyTorch workload file builds its training from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Iterable, Optional, Type
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """A training and a test set held by the workload itself: float inputs, any targets."""
+
+    train_inputs: Tensor
+    train_targets: Tensor
+    test_inputs: Tensor
+    test_targets: Tensor
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a workload's `build(params)` returns.
+
+    `loss` takes (outputs, targets) and returns a scalar. `optimizer` is called with the model's
+    parameters once the model is on its device. `steps_per_epoch` makes an epoch of that many
+    steps, cycling over the training set, instead of one pass over it.
+    """
+
+    model: nn.Module
+    loss: Callable[[Tensor, Tensor], Tensor]
+    optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+    memory_format: torch.memory_format = torch.contiguous_format
+    classifies: bool = True
+    shuffles: bool = True
+    steps_per_epoch: Optional[int] = None
+    test_batch: int = 1000
+
+
+def fused(
+    kind: Type[torch.optim.Optimizer], parameters: Iterable[nn.Parameter], **options: Any
+) -> torch.optim.Optimizer:
+    """Return the optimizer in its fused form, or the plain one where this torch has none.
+
+    Fused CPU kernels came after torch 2.0; the updates are the same to rounding.
+    """
+    parameters = list(parameters)
+    try:
+        return kind(parameters, fused=True, **options)  # type: ignore[call-arg]  # not in the base class
+    except (TypeError, RuntimeError):
+        return kind(parameters, **options)
