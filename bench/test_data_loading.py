@@ -1,4 +1,4 @@
-"""How long does one pass over the training set take, without any training?"""
+"""How long one pass over the training set takes, without any training."""
 
 from __future__ import annotations
 

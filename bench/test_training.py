@@ -1,4 +1,4 @@
-"""Does training still work as well and as fast as it did? Every workload, every tier."""
+"""Whether training still works as well and as fast as it did: every workload, every tier."""
 
 from __future__ import annotations
 

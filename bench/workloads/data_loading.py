@@ -6,7 +6,7 @@ the usual DataLoader: one PIL image, ToTensor and Normalize a sample, `workers` 
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ MEAN, DEVIATION = 0.1307, 0.3081
 
 PARAMETERS = {"path": "batched", "workers": 0, "batch_size": 64, "train_samples": 0}
 CHOICES = {"path": ["batched", "per_sample"]}
-TIERS = {}  # see bench/test_data_loading.py
+TIERS: Dict[str, Any] = {}  # see bench/test_data_loading.py
 
 
 # ------------------------------------------------------------------------------------ per sample
@@ -84,7 +84,7 @@ class Passes:
 
     def _indexed(self) -> Iterator[Tuple[Tensor, Tensor]]:
         order = torch.randperm(len(self._labels), generator=self._generator)
-        for index in order.split(self.batch_size):
+        for index in torch.split(order, self.batch_size):
             yield self._images.index_select(0, index), self._labels.index_select(0, index)
 
     def fetch(self, step: int) -> Any:

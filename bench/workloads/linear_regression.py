@@ -79,55 +79,51 @@ def sum_of_squares(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 # ------------------------------------------------------------------------------------- optimizer
-class FirstOrder(torch.optim.Optimizer):
-    """Applies p <- p - change(gradient, state, step) to every parameter."""
+State = Dict[str, Tensor]
+Rule = Callable[[Tensor, State, int], Tensor]
 
-    def __init__(
-        self,
-        parameters: Iterable[nn.Parameter],
-        change: Callable[[Tensor, Dict[str, Any], int], Tensor],
-    ) -> None:
+
+class FirstOrder(torch.optim.Optimizer):
+    """Applies p <- p - rule(gradient, state, step) to every parameter."""
+
+    def __init__(self, parameters: Iterable[nn.Parameter], rule: Rule) -> None:
         super().__init__(parameters, {})
-        self._change = change
+        self._rule = rule
         self._steps = 0
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:
         self._steps += 1
         for group in self.param_groups:
             for parameter in group["params"]:
-                parameter -= self._change(parameter.grad, self.state[parameter], self._steps)
+                change = self._rule(parameter.grad, self.state[parameter], self._steps)
+                parameter.sub_(change)
 
 
-def rule(params: Params) -> Callable[[Tensor, Dict[str, Any], int], Tensor]:
+def rule(params: Params) -> Rule:
     rate = params.number("learning_rate")
     mu, b1, b2 = params.number("momentum"), params.number("beta1"), params.number("beta2")
     epsilon = params.number("epsilon")
 
-    def gradient_descent(g: Tensor, state: Dict[str, Any], t: int) -> Tensor:
-        return rate * g
+    def gradient_descent(g: Tensor, state: State, t: int) -> Tensor:
+        return torch.mul(g, rate)
 
-    def momentum(g: Tensor, state: Dict[str, Any], t: int) -> Tensor:
+    def momentum(g: Tensor, state: State, t: int) -> Tensor:
         state["m"] = mu * state.get("m", torch.zeros_like(g)) + g
         return rate * state["m"]
 
-    def adagrad(g: Tensor, state: Dict[str, Any], t: int) -> Tensor:
+    def adagrad(g: Tensor, state: State, t: int) -> Tensor:
         state["a"] = state.get("a", torch.full_like(g, 0.1)) + g * g
-        return rate * g / state["a"].sqrt()
+        return torch.mul(g, rate) / state["a"].sqrt()
 
-    def adam(g: Tensor, state: Dict[str, Any], t: int) -> Tensor:
+    def adam(g: Tensor, state: State, t: int) -> Tensor:
         zero = torch.zeros_like(g)
         state["m"] = b1 * state.get("m", zero) + (1 - b1) * g
         state["v"] = b2 * state.get("v", zero) + (1 - b2) * g * g
         corrected = rate * math.sqrt(1 - b2**t) / (1 - b1**t)
         return corrected * state["m"] / (state["v"].sqrt() + epsilon)
 
-    rules: List[Callable[[Tensor, Dict[str, Any], int], Tensor]] = [
-        gradient_descent,
-        momentum,
-        adagrad,
-        adam,
-    ]
+    rules: List[Rule] = [gradient_descent, momentum, adagrad, adam]
     return {each.__name__: each for each in rules}[params.text("optimizer")]
 
 

@@ -25,7 +25,6 @@ from typing import (
 
 from accelbench.records import Scalar
 
-
 Json = Union[None, bool, int, float, str, List["Json"], Dict[str, "Json"]]
 T = TypeVar("T")
 
@@ -50,7 +49,7 @@ def to_json(value: object) -> Json:
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise TypeError("no JSON form for {}: {!r}".format(type(value).__name__, value))
+    raise TypeError(f"no JSON form for {type(value).__name__}: {value!r}")
 
 
 def dumps(value: object) -> str:
@@ -92,31 +91,31 @@ def _hints(cls: type) -> Tuple[Tuple[str, str, Any, bool, bool], ...]:
 
 def _decode_record(cls: type, value: Json, where: str) -> Any:  # noqa: ANN401  # the type is the argument
     if not isinstance(value, dict):
-        raise ValueError("{}: an object is expected, not {!r}".format(where, value))
+        raise ValueError(f"{where}: an object is expected, not {value!r}")
     unknown = set(value) - {name for name, *_ in _hints(cls)}
     if unknown:
         raise ValueError("{}: unknown field {}".format(where, ", ".join(sorted(unknown))))
     content = {}
     for name, attribute, hint, is_object, required in _hints(cls):
         if name in value:
-            place = "{}.{}".format(where, name)
+            place = f"{where}.{name}"
             content[attribute] = (
                 _decode_pairs(value[name], place)
                 if is_object
                 else _decode(hint, value[name], place)
             )
         elif required:
-            raise ValueError("{}: field {} is missing".format(where, name))
+            raise ValueError(f"{where}: field {name} is missing")
     return cls(**content)
 
 
 def _decode_pairs(value: Json, where: str) -> Tuple[Tuple[str, Scalar], ...]:
     if not isinstance(value, dict):
-        raise ValueError("{}: an object is expected, not {!r}".format(where, value))
+        raise ValueError(f"{where}: an object is expected, not {value!r}")
     pairs = []
     for key, each in sorted(value.items()):
         if not isinstance(each, (bool, int, float, str)):
-            raise ValueError("{}.{}: a plain value is expected".format(where, key))
+            raise ValueError(f"{where}.{key}: a plain value is expected")
         pairs.append((key, each))
     return tuple(pairs)
 
@@ -129,11 +128,9 @@ def _decode(hint: Any, value: Json, where: str) -> Any:  # noqa: ANN401  # the t
         return None if value is None else _decode(get_args(hint)[0], value, where)
     if origin is tuple:
         if not isinstance(value, list):
-            raise ValueError("{}: a list is expected, not {!r}".format(where, value))
+            raise ValueError(f"{where}: a list is expected, not {value!r}")
         each_hint = get_args(hint)[0]
-        return tuple(
-            _decode(each_hint, each, "{}[{}]".format(where, i)) for i, each in enumerate(value)
-        )
+        return tuple(_decode(each_hint, each, f"{where}[{i}]") for i, each in enumerate(value))
     return _decode_plain(hint, value, where)
 
 
@@ -143,6 +140,6 @@ def _decode_plain(hint: type, value: Json, where: str) -> Scalar:
             return _NON_FINITE[value]
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return float(value)
-    elif isinstance(value, hint) and isinstance(value, bool) == (hint is bool):
-        return value  # type: ignore[no-any-return]  # checked against the hint just above
-    raise ValueError("{}: {} is expected, not {!r}".format(where, hint.__name__, value))
+    elif isinstance(value, (bool, int, str)) and type(value) is hint:
+        return value
+    raise ValueError(f"{where}: {hint.__name__} is expected, not {value!r}")

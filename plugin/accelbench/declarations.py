@@ -160,17 +160,24 @@ def _literals(tree: ast.Module, path: Path) -> dict[str, object]:
     """Return the upper-case names assigned at the top level, with their literal values."""
     found: dict[str, object] = {}
     for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            name = node.targets[0].id
+        target, value = _assignment(node)
+        if isinstance(target, ast.Name) and value is not None:
+            name = target.id
             if name in _DECLARED:
                 try:
-                    found[name] = ast.literal_eval(node.value)
+                    found[name] = ast.literal_eval(value)
                 except ValueError:
                     raise DeclarationError(
                         f"{path}:{node.lineno}: {name} must be a literal: the session reads it "
                         "without running the file"
                     ) from None
     return found
+
+
+def _assignment(node: ast.stmt) -> tuple[ast.expr | None, ast.expr | None]:
+    if isinstance(node, ast.Assign):
+        return node.targets[0], node.value
+    return (node.target, node.value) if isinstance(node, ast.AnnAssign) else (None, None)
 
 
 _DECLARED = {
@@ -192,7 +199,9 @@ def _declaration(path: Path, literals: Mapping[str, object], fingerprint: str) -
             raise TypeError(f"{name} must be a dict")
         return value
 
-    height, width = literals.get("INPUT", (0, 0))  # type: ignore[misc]  # checked by unpacking
+    size = literals.get("INPUT", (0, 0))
+    if not isinstance(size, list | tuple) or len(size) != 2:
+        raise TypeError(f"INPUT must be [height, width], not {size!r}")
     digits = literals.get("EXACT_DIGITS")
     bare = Declaration(
         name=path.stem,
@@ -202,7 +211,7 @@ def _declaration(path: Path, literals: Mapping[str, object], fingerprint: str) -
         series=str(literals.get("SERIES", "float32-eager")),
         defaults=tuple((key, _scalar(value)) for key, value in table("PARAMETERS").items()),
         choices=tuple((key, tuple(value)) for key, value in table("CHOICES").items()),  # type: ignore[arg-type]  # a TypeError is reported
-        input_size=(int(height), int(width)),
+        input_size=(int(size[0]), int(size[1])),
         exact_digits=int(digits) if isinstance(digits, int) else None,
         tiers=(),
         fingerprint=fingerprint,

@@ -22,7 +22,7 @@ CALL_FAILED = pytest.StashKey[bool]()
 FIXED = ("cpu", "gpu", "ipu", "cerebras")
 
 GATES_OF_OTHER_TESTS = 3
-"""Gates counted for a test that names its workload only when it runs: accuracy, loss, throughput."""
+"""Gates counted for a test that names its workload when it runs: accuracy, loss, throughput."""
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:

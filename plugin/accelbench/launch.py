@@ -48,8 +48,11 @@ class Progress:
 class Listener(Protocol):
     """Hears of a run's progress and of waiting for a unit."""
 
-    def progress(self, progress: Progress) -> None: ...
-    def waiting(self, unit: str, holder: lease.Holder | None) -> None: ...
+    def progress(self, progress: Progress) -> None:
+        """A run moved on."""
+
+    def waiting(self, unit: str, holder: lease.Holder | None) -> None:
+        """A run waits for a unit that another one holds."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from accelbench.devices import UnknownDeviceError, default_ids, kind_of
-from accelbench.seeds import new_session_id
 from accelbench.limits import Limits, parse_limits
+from accelbench.seeds import new_session_id
 from accelbench.settings import Settings, SettingsError, default_data_root, device_configs
 
 TIERS = ("smoke", "nightly", "paper")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accelbench import benchmark_records, fixtures, options
-from accelbench.options import PROPERTY
 from accelbench.fixtures import cerebras, cpu, device, gpu, ipu, train
+from accelbench.options import PROPERTY
 
 if TYPE_CHECKING:
     from accelbench.session import Session
@@ -74,7 +74,7 @@ class Controller:
         """Take in a test's outcomes, from this process or from an xdist worker."""
         if report.failed:
             self._failed.add(report.nodeid)
-        outcomes = [value for name, value in report.user_properties if name == PROPERTY]
+        outcomes: list[Any] = [v for name, v in report.user_properties if name == PROPERTY]
         if report.when == "teardown" and outcomes:
             self._opened().hear(report.nodeid, outcomes, failed=report.nodeid in self._failed)
 

@@ -17,7 +17,7 @@ TRAJECTORY_STEPS = 32
 
 def _object(default: Pairs = ()) -> Pairs:
     """Mark a field of pairs that JSON shows as an object."""
-    return field(default=default, metadata={"object": True})  # type: ignore[no-any-return]  # dataclasses types field() as its default
+    return field(default=default, metadata={"object": True})
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class State:
     detail: str = ""
 
     def __str__(self) -> str:
-        return "{}({})".format(self.name, self.detail) if self.detail else self.name
+        return f"{self.name}({self.detail})" if self.detail else self.name
 
 
 COMPLETED = State("completed")

@@ -76,7 +76,7 @@ class Train:
                 pytrace=False,
             )
 
-    def __call__(  # noqa: PLR0913  # what a user may say of a training
+    def __call__(  # what a user may say of a training
         self,
         workload: str | Cell,
         *,
@@ -117,7 +117,7 @@ class Train:
         config = options.settings.device_config(self.device.device)
         missing = missing_framework(declaration, config)
         if missing:
-            _absent(missing, required=self.device.device in options.required)
+            absent(missing, required=self.device.device in options.required)
         stored = self.context.baselines.seeds(declaration.name)
         seed = self.context.trainer.seed(cell, self.device.device, self.runs, stored)
         self.runs += 1

@@ -11,7 +11,7 @@ import click
 class _Folder(click.Group):
     """A group whose commands are the files beside this one, imported when they are used."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         files = Path(__file__).parent.glob("*.py")
         return sorted(file.stem for file in files if not file.stem.startswith("_"))
 

@@ -26,7 +26,7 @@ def command() -> None:
 def list_() -> None:
     """List what has reference runs: how many, of how many sessions."""
     baselines = _baselines()
-    for path, key, lines in baselines.keys():
+    for path, key, lines in baselines.references():
         sessions = len({line.run.provenance.session_id for line in lines})
         place = path.relative_to(baselines.folder)
         click.echo(f"{place}: {name_of(key)}: {len(lines)} runs in {sessions} sessions")
@@ -41,7 +41,7 @@ def explain(workload: str) -> None:
     declarations.find(settings().workloads, workload)
     baselines = _baselines()
     shown = False
-    for path, key, lines in baselines.keys():
+    for path, key, lines in baselines.references():
         if key.workload == workload:
             shown = True
             click.echo(f"{path.relative_to(baselines.folder)}: {name_of(key)}")
@@ -60,7 +60,7 @@ def explain(workload: str) -> None:
 def lint() -> None:
     """Check all baseline files; exit status 1 where a line does not count or cannot be used."""
     baselines = _baselines()
-    keys = list(baselines.keys())
+    keys = list(baselines.references())
     problems = [str(problem) for problem in baselines.problems]
     for path, key, lines in keys:
         problems += [f"{path}: {name_of(key)}: {text}" for text in _faults(path.stem, key, lines)]

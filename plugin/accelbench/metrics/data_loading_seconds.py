@@ -1,4 +1,4 @@
-"""data_loading_seconds: seconds of an epoch spent on getting batches, the median over the epochs."""
+"""data_loading_seconds: seconds of an epoch spent on getting batches, median over the epochs."""
 
 from __future__ import annotations
 

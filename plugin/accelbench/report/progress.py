@@ -24,7 +24,7 @@ def listener(reporter: Any, capture: Any) -> Listener:  # noqa: ANN401  # pytest
     if reporter is None or not getattr(reporter, "isatty", False):
         return Quiet()
     pause = capture.global_and_fixture_disabled if capture is not None else nullcontext
-    return Line(reporter._tw._file, pause)  # noqa: SLF001  # pytest has no public way to it
+    return Line(reporter._tw._file, pause)  # pytest has no public way to it
 
 
 class Quiet:

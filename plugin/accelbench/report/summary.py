@@ -32,7 +32,7 @@ _ORDER = {status: place for place, status in enumerate(STATUSES)}
 def write(reporter: pytest.TerminalReporter, session: Session) -> None:
     """Write table, counts, notes and next commands below pytest's own summary."""
     reporter.section("accelbench", sep="-", blue=True)
-    width = max(110, reporter._tw.fullwidth)  # noqa: SLF001  # pytest has no public way to it
+    width = max(110, reporter._tw.fullwidth)  # pytest has no public way to it
     verbose = reporter.verbosity > 0
     for line in rendered(session, width, verbose=verbose, colour=reporter.hasmarkup):
         reporter.write_line(line)

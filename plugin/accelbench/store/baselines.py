@@ -70,7 +70,7 @@ class Baselines:
         """Return all baseline files, sorted."""
         return sorted(self.folder.glob("*/*.jsonl"))
 
-    def keys(self) -> Iterator[tuple[Path, Key, list[Line]]]:
+    def references(self) -> Iterator[tuple[Path, Key, list[Line]]]:
         """Yield each file's keys with the lines of their latest segment."""
         for path in self.paths():
             scope: Scope = "portable" if path.stem == PORTABLE else "device"

@@ -17,14 +17,14 @@ class Params:
         """Return a parameter as a float; TypeError where it is a text."""
         value = self._values[name]
         if isinstance(value, str):
-            raise TypeError("parameter {} is a text: {!r}".format(name, value))
+            raise TypeError(f"parameter {name} is a text: {value!r}")
         return float(value)
 
     def count(self, name: str) -> int:
         """Return a parameter as an int; TypeError where it is not one."""
         value = self._values[name]
         if not isinstance(value, int):
-            raise TypeError("parameter {} is not a count: {!r}".format(name, value))
+            raise TypeError(f"parameter {name} is not a count: {value!r}")
         return value
 
     def text(self, name: str) -> str:
@@ -48,14 +48,32 @@ class Engine(Protocol):
     steps_per_epoch: int
     parameters: int
 
-    def compile(self) -> None: ...
-    def begin_epoch(self) -> None: ...
-    def fetch(self, step: int) -> Any: ...  # noqa: ANN401  # a batch is the framework's own type
-    def update(self, batch: Any) -> Any: ...  # noqa: ANN401  # so is a loss
-    def synchronize(self) -> None: ...
-    def read_losses(self, losses: List[Any]) -> List[float]: ...
-    def evaluate(self) -> Evaluation: ...
-    def treatment(self) -> Pairs: ...
+    def compile(self) -> None:
+        """Compile what is compiled ahead of the first step."""
+
+    def begin_epoch(self) -> None:
+        """Draw the order of the epoch's batches."""
+
+    def fetch(self, step: int) -> Any:  # noqa: ANN401  # a batch is the framework's own type
+        """Return the batch of a step."""
+
+    def update(self, batch: Any) -> Any:  # noqa: ANN401  # so are a batch and a loss
+        """Train on a batch; return its loss."""
+
+    def synchronize(self) -> None:
+        """Return when all that was queued is done."""
+
+    def read_losses(self, losses: List[Any]) -> List[float]:
+        """Return an epoch's losses as floats."""
+        ...
+
+    def evaluate(self) -> Evaluation:
+        """Measure on the test set."""
+        ...
+
+    def treatment(self) -> Pairs:
+        """Return what of the framework may change a number."""
+        ...
 
 
 def resolve(defaults: Mapping[str, Scalar], explicit: Pairs) -> Params:

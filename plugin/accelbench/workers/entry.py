@@ -21,7 +21,7 @@ from accelbench.workers.engine import Engine, Params, resolve
 from accelbench.workers.loop import Instruments, Progress, Recording, train
 
 
-def serve(channel: Any) -> None:  # noqa: ANN401  # execnet sends its own source, without types
+def serve(channel: Any) -> None:  # noqa: ANN401  # execnet has no types
     """Do the one job that `channel` brings; every way to end is reported on it.
 
     Messages, builtin types only: ("phase", name), ("step", epoch, steps, batch size), ("epoch", json),
@@ -38,7 +38,7 @@ def serve(channel: Any) -> None:  # noqa: ANN401  # execnet sends its own source
         job = codec.loads(Job, text)
         sender.beat(job.heartbeat_seconds, progress)
         result, recording = _run(job, clock, progress, sender)
-    except BaseException as error:  # noqa: BLE001  # whatever it was, the session must hear of it
+    except BaseException as error:  # whatever it was, the session must hear of it
         sender.send("failure", _describe(error))
         return
     sender.send(
@@ -137,7 +137,7 @@ def load_workload(path: str) -> ModuleType:
     name = os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119,PTH122  # a remote path
     spec = importlib.util.spec_from_file_location("accelbench_workload_" + name, path)
     if spec is None or spec.loader is None:
-        raise ImportError("no workload file at {}".format(path))
+        raise ImportError(f"no workload file at {path}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

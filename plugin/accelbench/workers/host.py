@@ -51,7 +51,7 @@ def _busy_seconds(cores: List[int]) -> Optional[float]:
         lines = Path("/proc/stat").read_text().splitlines()
     except OSError:
         return None
-    wanted = {"cpu{}".format(core) for core in cores}
+    wanted = {f"cpu{core}" for core in cores}
     ticks = 0
     for line in lines:
         name, *numbers = line.split()

@@ -138,7 +138,7 @@ def train(engine: Engine, epochs: int, instruments: Instruments) -> Recording:
     return recording
 
 
-def _epoch(  # noqa: PLR0913  # the parts of one record, built in one place
+def _epoch(  # noqa: PLR0913,PLR0917  # the parts of one record, built in one place
     engine: Engine,
     stamps: List[int],
     data: List[float],

@@ -35,18 +35,18 @@ def belongs_to(process: Path, run_id: str) -> bool:
         environment = (process / "environ").read_bytes().split(b"\0")
     except OSError:
         return False
-    return "{}={}".format(RUN_VARIABLE, run_id).encode() in environment
+    return f"{RUN_VARIABLE}={run_id}".encode() in environment
 
 
 def end_all(run_id: str) -> None:
     """Kill every process of the run but this one."""
     for process in Path("/proc").iterdir():
-        if process.name.isdigit() and int(process.name) != os.getpid():
-            if belongs_to(process, run_id):
-                try:
-                    os.kill(int(process.name), signal.SIGKILL)
-                except OSError:
-                    continue
+        other = process.name.isdigit() and int(process.name) != os.getpid()
+        if other and belongs_to(process, run_id):
+            try:
+                os.kill(int(process.name), signal.SIGKILL)
+            except OSError:
+                continue
 
 
 if __name__ == "__main__":

@@ -39,7 +39,9 @@ class Training:
 
 
 def fused(
-    kind: Type[torch.optim.Optimizer], parameters: Iterable[nn.Parameter], **options: Any
+    kind: Type[torch.optim.Optimizer],
+    parameters: Iterable[nn.Parameter],
+    **options: Any,  # noqa: ANN401  # the optimizer's own
 ) -> torch.optim.Optimizer:
     """Return the optimizer in its fused form, or the plain one where this torch has none.
 

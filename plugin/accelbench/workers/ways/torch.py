@@ -39,7 +39,7 @@ def start(
 def _resident(job: Job, workload: ModuleType, params: Params) -> Tensors:
     """Return the data set as normalised float images and int64 labels."""
     if job.data is None:
-        raise ValueError("workload {} needs a data set".format(job.spec.workload))
+        raise ValueError(f"workload {job.spec.workload} needs a data set")
     arrays = open_arrays(job.data, int(params.get("train_samples") or 0))
     mean, deviation = workload.NORMALISE
     return Tensors(
@@ -63,7 +63,7 @@ def _labels(labels: Array) -> Tensor:
 class Feed:
     """The data on the device, and the batches of an epoch by a permutation that lies there too."""
 
-    def __init__(  # noqa: PLR0913,PLR0917  # what a feed consists of
+    def __init__(  # what a feed consists of
         self, tensors: Tensors, device: torch.device, batch_size: int, seed: int, training: Training
     ) -> None:
         self._inputs = tensors.train_inputs.to(device)
@@ -89,7 +89,7 @@ class Feed:
             order = torch.cat([torch.randperm(count, generator=self._generator) for _ in passes])
         else:
             order = torch.arange(count).repeat(len(passes))
-        self._order = order[:wanted].to(self._device).split(self.batch_size)
+        self._order = torch.split(order[:wanted].to(self._device), self.batch_size)
 
     def fetch(self, step: int) -> Tuple[Tensor, Tensor]:
         """Return inputs and targets of one step's batch."""
@@ -146,7 +146,7 @@ class TorchEngine:
         size = self._training.test_batch
         total = torch.zeros((), dtype=torch.float64)
         correct = 0
-        for batch, expected in zip(inputs.split(size), targets.split(size)):
+        for batch, expected in zip(torch.split(inputs, size), torch.split(targets, size)):
             outputs = self._model(batch)
             weight = len(batch) if self._training.classifies else 1
             total += self._training.loss(outputs, expected).double().cpu() * weight
