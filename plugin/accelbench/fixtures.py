@@ -13,9 +13,8 @@ from accelbench.devices import Found, Unavailable, kind_of
 from accelbench.options import OPTIONS, Options
 
 if TYPE_CHECKING:
-    from accelbench.training import Context, Train
+    from accelbench.training import Train
 
-CONTEXT = pytest.StashKey["Context"]()
 FOUND = pytest.StashKey[dict[str, Found | Unavailable]]()
 CALL_FAILED = pytest.StashKey[bool]()
 
@@ -115,10 +114,8 @@ def train(
     """Train a workload on the device: `train("mnist_cnn", batch_size=16).check()`."""
     from accelbench import training
 
-    config = request.config
-    if CONTEXT not in config.stash:
-        config.stash[CONTEXT] = training.context(config, tmp_path_factory.getbasetemp())
-    fixture = training.Train(config.stash[CONTEXT], request.node, device)
+    context = training.context(request.config, tmp_path_factory.getbasetemp())
+    fixture = training.Train(context, request.node, device)
     yield fixture
     if not request.node.stash.get(CALL_FAILED, False):
         fixture.fail_if_unchecked()

@@ -33,8 +33,17 @@ class Context:
     gates: int
 
 
+CONTEXT = pytest.StashKey[Context]()
+
+
 def context(config: pytest.Config, scratch: Path) -> Context:
     """Return what all trainings of this session share; `scratch` takes the runs' logs."""
+    if CONTEXT not in config.stash:
+        config.stash[CONTEXT] = _context(config, scratch)
+    return config.stash[CONTEXT]
+
+
+def _context(config: pytest.Config, scratch: Path) -> Context:
     options = config.stash[OPTIONS]
     plugins = config.pluginmanager
     trainer = Trainer(

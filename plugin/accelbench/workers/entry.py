@@ -24,8 +24,8 @@ from accelbench.workers.loop import Instruments, Progress, Recording, train
 def serve(channel: Any) -> None:  # noqa: ANN401  # execnet has no types
     """Do the one job that `channel` brings; every way to end is reported on it.
 
-    Messages, builtin types only: ("phase", name), ("step", epoch, steps, batch size), ("epoch", json),
-    ("result", json, phase seconds, data, compute, losses as bytes of doubles),
+    Messages, builtin types only: ("phase", name), ("step", epoch, steps, batch size),
+    ("epoch", json), ("result", json, phase seconds, data, compute, losses as bytes of doubles),
     ("failure", text).
     """
     lifeline, text = channel.receive()
