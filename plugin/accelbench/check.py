@@ -16,6 +16,11 @@ FOREIGN_CPU_CORES = 0.10
 two-thread step makes it five times slower; a tenth of a core stays below the run-to-run noise."""
 
 
+def contended(run: Run) -> bool:
+    """Tell whether other processes took so much of the run's cores that its timings are void."""
+    return (run.counters.foreign_cpu_cores or 0.0) > FOREIGN_CPU_CORES
+
+
 @dataclass(frozen=True)
 class Court:
     """What all judgements of a session share; `gates` is the number of gated metrics in it."""
@@ -41,15 +46,12 @@ class Court:
         reading = metric.read(run)
         if reading is None:
             return Verdict(name, statuses.INCONCLUSIVE, message=_why_no_reading(run, name))
-        load = run.counters.foreign_cpu_cores or 0.0
-        if metric.scope == "device" and load > FOREIGN_CPU_CORES:
-            return Verdict(
-                name,
-                statuses.CONTENDED,
-                reading.value,
-                message=f"other processes used {load:.2f} cores (limit {FOREIGN_CPU_CORES}): "
-                "run again on a quiet host",
+        if metric.scope == "device" and contended(run):
+            message = (
+                f"other processes used over {FOREIGN_CPU_CORES} cores while it was timed: "
+                "run again on a quiet host"
             )
+            return Verdict(name, statuses.CONTENDED, reading.value, message=message)
         reference = self.baselines.reference(run, metric.scope)
         if reference.changed:
             return Verdict(

@@ -8,11 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from accelbench import codec
+from accelbench.check import contended
+from accelbench.metrics import metric
 from accelbench.options import Options
-from accelbench.records import Outcome, Run
+from accelbench.records import Outcome, Run, Verdict
 from accelbench.settings import accepted_by
 from accelbench.store import Baselines, Problem, StoreError
 from accelbench.store.baselines import SCOPES, refusal
+from accelbench.store.identity import Scope
 from accelbench.trainer import chance
 from accelbench.verdict import statuses
 
@@ -59,41 +62,37 @@ class Session:
         return self.baselines.problems
 
     def _update(self) -> None:
-        runs: list[Run] = []
+        plain: list[tuple[Run, Scope]] = []
+        opening: list[tuple[Run, Scope]] = []
         for test, outcome in self.outcomes:
-            for run in (outcome.run, *outcome.references):
-                reason = self._why_not(test, outcome, run)
-                if reason is None:
-                    runs.append(run)
-                else:
-                    self.notes.append(f"not recorded: {test}: {reason}")
-        opens = [run for run in runs if self._opens_segment(run)]
-        plain = [run for run in runs if run not in opens]
-        reason = self.options.accept_regression
-        self._write(opens, reason or "", segment=True)
+            for scope in (scope for scope in SCOPES if _gated(outcome, scope)):
+                target = opening if self._opens_segment(outcome, scope) else plain
+                for run in (outcome.run, *outcome.references):
+                    reason = self._why_not(test, outcome, run, scope)
+                    if reason is None:
+                        target.append((run, scope))
+                    else:
+                        self.notes.append(f"not recorded ({scope} metrics): {test}: {reason}")
+        self._write(opening, self.options.accept_regression or "", segment=True)
         self._write(plain, "recorded with --update-baselines", segment=False)
 
-    def _why_not(self, test: str, outcome: Outcome, run: Run) -> str | None:
+    def _why_not(self, test: str, outcome: Outcome, run: Run, scope: Scope) -> str | None:
+        """Return why a run must not become a reference for a scope's metrics, or None."""
         if test in self.failed_tests:
             return "its test failed"
-        if not outcome.expected or outcome.run.state.name != "completed":
-            return f"the run {outcome.run.state}"
-        reference = self.baselines.reference(run, "portable")
-        if self._opens_segment(run):
-            return None
-        return refusal(run, reference, chance(run.spec.dataset))
+        if scope == "device" and contended(run):
+            return "other processes kept the host busy"
+        accepted = self._opens_segment(outcome, "portable")
+        known = () if accepted else self.baselines.reference(run, "portable").runs
+        return refusal(run, known, chance(run.spec.dataset))
 
-    def _opens_segment(self, run: Run) -> bool:
-        """Tell whether a run belongs to an outcome whose regression was accepted."""
+    def _opens_segment(self, outcome: Outcome, scope: Scope) -> bool:
+        """Tell whether an accepted regression makes an outcome's runs a new reference."""
         if self.options.accept_regression is None:
             return False
-        return any(
-            any(v.status == statuses.REGRESSED for v in outcome.verdicts)
-            for _, outcome in self.outcomes
-            if run is outcome.run or run in outcome.references
-        )
+        return any(v.status == statuses.REGRESSED for v in _gated(outcome, scope))
 
-    def _write(self, runs: list[Run], reason: str, *, segment: bool) -> None:
+    def _write(self, runs: list[tuple[Run, Scope]], reason: str, *, segment: bool) -> None:
         if not runs:
             return
         root = self.options.settings.root
@@ -102,4 +101,10 @@ class Session:
         except StoreError as error:
             self.errors.append(str(error))
             return
-        self.notes.append(f"{len(runs)} reference runs recorded in {files} baseline files")
+        count = len({run.provenance.run_id for run, _ in runs})
+        self.notes.append(f"{count} reference runs recorded in {files} baseline files")
+
+
+def _gated(outcome: Outcome, scope: Scope) -> list[Verdict]:
+    """Return an outcome's verdicts on gated metrics of a scope."""
+    return [v for v in outcome.verdicts if v.gated and metric(v.metric).scope == scope]

@@ -79,16 +79,17 @@ class Baselines:
                 same = [line for line in found if key_of(line.run, scope) == key]
                 yield path, key, _latest_segment(same)
 
-    def add(self, runs: Sequence[Run], reason: str, accepted_by: str, *, segment: bool) -> int:
-        """Append reference runs to their files; return how many files were written.
+    def add(
+        self, runs: Sequence[tuple[Run, Scope]], reason: str, accepted_by: str, *, segment: bool
+    ) -> int:
+        """Append reference runs, each to its scope's file; return how many files were written.
 
         `segment` opens a new segment: the older runs stay, and are no longer the reference.
         StoreError names a file that could not be written, which is then as it was.
         """
         by_path: dict[Path, list[tuple[Run, Scope]]] = {}
-        for run in runs:
-            for scope in SCOPES:
-                by_path.setdefault(self._path(run, scope), []).append((run, scope))
+        for run, scope in runs:
+            by_path.setdefault(self._path(run, scope), []).append((run, scope))
         errors = []
         for path, members in by_path.items():
             try:
@@ -157,15 +158,15 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def refusal(run: Run, reference: Reference, chance: float) -> str | None:
-    """Return why a run must not become a reference, or None where it may."""
+def refusal(run: Run, known: Sequence[Run], chance: float) -> str | None:
+    """Return why a run must not become a reference beside the `known` ones, or None if it may."""
     if run.state.name != "completed":
-        return f"it {run.state}"
+        return f"the run {run.state}"
     evaluation = run.evaluation
     if evaluation is None or not math.isfinite(evaluation.loss):
         return "its evaluation is not finite"
-    known = [r.evaluation.accuracy for r in reference.runs if r.evaluation is not None]
-    accuracies = sorted(a for a in known if a is not None)
+    before = [each.evaluation.accuracy for each in known if each.evaluation is not None]
+    accuracies = sorted(accuracy for accuracy in before if accuracy is not None)
     if evaluation.accuracy is None or not accuracies:
         return None
     middle = accuracies[len(accuracies) // 2]

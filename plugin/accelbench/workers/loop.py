@@ -104,9 +104,6 @@ def train(engine: Engine, epochs: int, instruments: Instruments) -> Recording:
     A loss that is not finite, in training or in evaluation, ends the training as diverged.
     """
     clock, progress = instruments.clock, instruments.progress
-    # What exists now lives as long as the process: frozen, it costs no later collection any time.
-    gc.collect()
-    gc.freeze()
     recording = Recording([], [], [], [])
     progress.batch_size = engine.batch_size
     for number in range(epochs):
