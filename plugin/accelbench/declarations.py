@@ -15,11 +15,17 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import accelbench
+from accelbench import metrics
 from accelbench.records import Pairs, Scalar
 
 
 class DeclarationError(Exception):
     """A workload, parameter or value that does not exist or does not fit; one clear line."""
+
+
+EXPECTED = ("completed", "diverged")
+"""How a training may end that is not a failure by itself."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,25 @@ class Cell:
     gates: tuple[str, ...]
     params: Pairs = ()
     expect: str = "completed"
+
+    def __post_init__(self) -> None:
+        """Refuse what could only fail after the training; DeclarationError."""
+        unknown = [name for name in self.gates if name not in metrics.names()]
+        if unknown:
+            raise DeclarationError(
+                f"workload {self.workload}: unknown metric {unknown[0]!r} in gates; "
+                f"known: {', '.join(metrics.names())}"
+            )
+        if type(self.epochs) is not int or self.epochs < 1:
+            raise DeclarationError(
+                f"workload {self.workload}: epochs must be a whole number, 1 or more, "
+                f"not {self.epochs!r}"
+            )
+        if self.expect not in EXPECTED:
+            raise DeclarationError(
+                f"workload {self.workload}: expect is one of {', '.join(EXPECTED)}, "
+                f"not {self.expect!r}"
+            )
 
     @property
     def name(self) -> str:
@@ -144,7 +169,11 @@ def read(path: Path) -> Declaration:
     try:
         source = path.read_text(encoding="utf-8")
         tree = ast.parse(source)
-    except (OSError, SyntaxError, UnicodeDecodeError) as error:
+    except SyntaxError as error:
+        raise DeclarationError(
+            f"cannot read workload file {path}:{error.lineno}: {error.msg}"
+        ) from None
+    except (OSError, ValueError) as error:  # what is not UTF-8, or holds null bytes
         raise DeclarationError(f"cannot read workload file {path}: {error}") from None
     literals = _literals(tree, path)
     for required in ("FRAMEWORK", "TRAINED_BY", "PARAMETERS", "TIERS"):
@@ -152,8 +181,8 @@ def read(path: Path) -> Declaration:
             raise DeclarationError(f"workload file {path} declares no {required}")
     try:
         return _declaration(path, literals, code_fingerprint(tree))
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise DeclarationError(f"workload file {path}: {error!r}") from None
+    except (TypeError, ValueError, DeclarationError) as error:
+        raise DeclarationError(f"workload file {path}: {error}") from None
 
 
 def _literals(tree: ast.Module, path: Path) -> dict[str, object]:
@@ -166,9 +195,9 @@ def _literals(tree: ast.Module, path: Path) -> dict[str, object]:
             if name in _DECLARED:
                 try:
                     found[name] = ast.literal_eval(value)
-                except ValueError:
+                except (ValueError, TypeError):
                     raise DeclarationError(
-                        f"{path}:{node.lineno}: {name} must be a literal: the session reads it "
+                        f"workload file {path}:{node.lineno}: {name} must be a literal: the session reads it "
                         "without running the file"
                     ) from None
     return found
@@ -199,9 +228,11 @@ def _declaration(path: Path, literals: Mapping[str, object], fingerprint: str) -
             raise TypeError(f"{name} must be a dict")
         return value
 
-    size = literals.get("INPUT", (0, 0))
-    if not isinstance(size, list | tuple) or len(size) != 2:
-        raise TypeError(f"INPUT must be [height, width], not {size!r}")
+    ways = _ways()
+    if literals["TRAINED_BY"] not in ways:
+        raise ValueError(
+            f"unknown way to train {literals['TRAINED_BY']!r} (TRAINED_BY); known: {', '.join(ways)}"
+        )
     digits = literals.get("EXACT_DIGITS")
     bare = Declaration(
         name=path.stem,
@@ -211,7 +242,7 @@ def _declaration(path: Path, literals: Mapping[str, object], fingerprint: str) -
         series=str(literals.get("SERIES", "float32-eager")),
         defaults=tuple((key, _scalar(value)) for key, value in table("PARAMETERS").items()),
         choices=tuple((key, tuple(value)) for key, value in table("CHOICES").items()),  # type: ignore[arg-type]  # a TypeError is reported
-        input_size=(int(size[0]), int(size[1])),
+        input_size=_size(literals["INPUT"]) if "INPUT" in literals else (0, 0),
         exact_digits=int(digits) if isinstance(digits, int) else None,
         tiers=(),
         fingerprint=fingerprint,
@@ -223,23 +254,43 @@ def _declaration(path: Path, literals: Mapping[str, object], fingerprint: str) -
     return Declaration(**{**bare.__dict__, "tiers": tiers})
 
 
+def _ways() -> list[str]:
+    """Return the ways to train, without importing them: the session has no framework."""
+    files = (Path(accelbench.__file__).parent / "workers" / "ways").glob("*.py")
+    return sorted(file.stem for file in files if file.stem != "__init__")
+
+
+def _size(value: object) -> tuple[int, int]:
+    match value:
+        case [int(height), int(width)] if min(height, width) > 0:
+            return height, width
+    raise ValueError(f"INPUT must be [height, width], two whole numbers above 0, not {value!r}")
+
+
 def _scalar(value: object) -> Scalar:
     if not isinstance(value, bool | int | float | str):
         raise TypeError(f"a parameter must be a number or a text, not {value!r}")
     return value
 
 
-def _cell(declaration: Declaration, point: Mapping[str, object]) -> Cell:
+def _cell(declaration: Declaration, point: object) -> Cell:
+    if not isinstance(point, dict):
+        raise TypeError(f"a point of TIERS must be a dict, not {point!r}")
     unknown = set(point) - {"dataset", "epochs", "gates", "params", "expect"}
     if unknown:
-        raise ValueError(f"unknown key {', '.join(sorted(unknown))} in TIERS")
-    params = point.get("params", {})
+        raise ValueError(f"unknown key {', '.join(sorted(map(str, unknown)))} in TIERS")
+    missing = {"dataset", "epochs", "gates"} - set(point)
+    if missing:
+        raise ValueError(f"a point of TIERS has no {', '.join(sorted(missing))}")
+    params, gates = point.get("params", {}), point["gates"]
+    if not isinstance(params, dict) or not isinstance(gates, list | tuple):
+        raise TypeError("params must be a dict and gates a list, in every point of TIERS")
     return Cell(
         workload=declaration.name,
         dataset=str(point["dataset"]),
-        epochs=int(point["epochs"]),  # type: ignore[call-overload]  # a TypeError is reported
-        gates=tuple(point["gates"]),  # type: ignore[arg-type]  # a TypeError is reported
-        params=declaration.params(params),  # type: ignore[arg-type]  # a TypeError is reported
+        epochs=point["epochs"],
+        gates=tuple(gates),
+        params=declaration.params(params),
         expect=str(point.get("expect", "completed")),
     )
 
@@ -247,7 +298,8 @@ def _cell(declaration: Declaration, point: Mapping[str, object]) -> Cell:
 def code_fingerprint(tree: ast.Module) -> str:
     """Return 16 hex digits of a file's code: comments, layout and docstrings do not count.
 
-    Empty fields are left out: newer Pythons add such fields to the nodes of the same source.
+    Empty fields and empty texts in f-strings are left out: some Pythons add them to the nodes of
+    the same source.
     """
     return hashlib.sha256(_shape(tree).encode()).hexdigest()[:16]
 
@@ -255,7 +307,7 @@ def code_fingerprint(tree: ast.Module) -> str:
 def _shape(node: object) -> str:
     if isinstance(node, ast.AST):
         parts = [
-            f"{name}={_shape(_without_docstring(node, name, value))}"
+            f"{name}={_shape(_counted(node, name, value))}"
             for name, value in ast.iter_fields(node)
             if value is not None and value != []
         ]
@@ -265,8 +317,10 @@ def _shape(node: object) -> str:
     return repr(node)
 
 
-def _without_docstring(node: ast.AST, name: str, value: object) -> object:
+def _counted(node: ast.AST, name: str, value: object) -> object:
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     if name == "body" and isinstance(node, documented) and ast.get_docstring(node) is not None:
         return node.body[1:]
+    if name == "values" and isinstance(node, ast.JoinedStr):
+        return [each for each in node.values if getattr(each, "value", None) != ""]
     return value

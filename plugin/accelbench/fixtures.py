@@ -48,7 +48,7 @@ def _cells(options: Options) -> list[Cell]:
             for cell in declaration.cells(options.tier)
         ]
     except DeclarationError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.Collector.CollectError(str(error)) from None
 
 
 def _marks(device: str) -> list[pytest.MarkDecorator]:

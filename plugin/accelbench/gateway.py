@@ -21,6 +21,7 @@ import psutil
 from execnet import gateway_base, gateway_bootstrap
 
 import accelbench
+from accelbench.workers import watchdog
 from accelbench.workers.watchdog import RUN_VARIABLE
 
 _MARKER = b"accelbench-worker-ready\n"
@@ -127,8 +128,14 @@ class Worker:
         return f"killed by signal {-code}" if code < 0 else f"exit status {code}"
 
     def kill(self) -> None:
-        """Kill the first process at once; `end` must still follow."""
-        self._process.kill()
+        """Kill all that was started so far, at once; `end` must still follow.
+
+        All: a launcher's child would keep the pipe open on which `attach` waits.
+        """
+        with suppress(psutil.NoSuchProcess):
+            # The first process first: a shell would report its child's end in the log.
+            _signal([*reversed(_tree(self._process.pid))], signal.SIGKILL)
+        _signal(_started_under(self.run_id), signal.SIGKILL)
 
     def finish(self, timeout_seconds: float) -> None:
         """Let a worker that is done end by itself, so that its interpreter can clean up."""
@@ -139,10 +146,12 @@ class Worker:
 
     def end(self, grace_seconds: float = 2.0) -> None:
         """End the whole process tree and everything that was started under this run."""
-        with suppress(psutil.NoSuchProcess):
-            _end(_tree(self._process.pid), grace_seconds)
-        os.close(self._lifeline)  # the watchdog kills whatever had left the tree
-        _end(_started_under(self.run_id), 0.0)
+        try:
+            with suppress(psutil.NoSuchProcess):
+                _end(_tree(self._process.pid), grace_seconds)
+        finally:  # a second Ctrl-C ends the grace, and nothing else
+            os.close(self._lifeline)  # the watchdog kills whatever had left the tree
+            _end(_started_under(self.run_id), 0.0)
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
@@ -169,8 +178,15 @@ class _Streams(gateway_base.Popen2IO):  # type: ignore[misc]  # execnet has no t
 
 
 def _tree(pid: int) -> list[psutil.Process]:
+    """Return a process and its offspring, but for the watchdog: it must outlive this session."""
     root = psutil.Process(pid)
-    return [*root.children(recursive=True), root]
+    return [each for each in (*root.children(recursive=True), root) if not _is_watchdog(each)]
+
+
+def _is_watchdog(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return watchdog.__file__ in process.cmdline()
+    return False
 
 
 def _started_under(run_id: str) -> list[psutil.Process]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from array import array
@@ -122,29 +123,35 @@ class _Following:
         finally:
             ending = self._ending or time.perf_counter()
             worker.end()
+            runlog.trim(self._launch.log)
             self._seconds["end"] = time.perf_counter() - ending
 
     def _attach(self, worker: Worker) -> Any:  # noqa: ANN401  # execnet has no types
         """Attach under the phase's limit: only ending the worker ends a blocking read."""
         allowed = self._launch.limits.stall("attach")
-        timer = threading.Timer(allowed, worker.kill)
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            worker.kill()
+
+        timer = threading.Timer(allowed, expire)
         timer.start()
         try:
             return worker.attach(codec.dumps(self._job))
         except AttachError:
-            if not timer.is_alive():
-                self._watch.moved -= allowed  # the timer's own clock may lag behind the watch's
-                self._watch.check()
+            if expired.is_set():
+                raise self._watch.stalled(allowed) from None
             raise
         finally:
             timer.cancel()
 
     def _listen(self, channel: Any, worker: Worker) -> None:  # noqa: ANN401  # execnet has no types
         while True:
+            runlog.trim(self._launch.log)
             try:
                 kind, *content = channel.receive(timeout=POLL_SECONDS)
             except channel.TimeoutError:
-                runlog.trim(self._launch.log)
                 self._watch.check()
                 continue
             except (EOFError, OSError):
@@ -201,8 +208,7 @@ class _Following:
         self._steps = Steps(*(tuple(array("d", column)) for column in columns))
         self._state = DIVERGED if self._result.diverged else COMPLETED
         if self._result.diverged:
-            last = self._steps.loss[-1] if self._steps.loss else float("nan")
-            self._message = f"the loss is not finite after {len(self._epochs)} epochs ({last})"
+            self._message = _what_diverged(self._steps, self._result)
 
     def _on_failure(self, text: str) -> None:
         self._fail(State("crashed", self._watch.phase), text)
@@ -250,6 +256,17 @@ class _Following:
         for name in ("data", "compile", "first_step", "steady", "evaluate"):
             known[name] = inside.get(name, 0.0)
         return Phases(**known, unexplained=wall - sum(known.values()))
+
+
+def _what_diverged(steps: Steps, result: WorkerResult) -> str:
+    """Say which number was not finite first, and when."""
+    after = f"after {len(result.epochs)} epochs"
+    wrong = next((loss for loss in steps.loss if not math.isfinite(loss)), None)
+    if wrong is not None:
+        return f"the loss is not finite {after} ({wrong})"
+    evaluation = result.evaluation
+    loss, accuracy = (evaluation.loss, evaluation.accuracy) if evaluation else (None, None)
+    return f"the evaluation is not finite {after} (loss {loss}, accuracy {accuracy})"
 
 
 class _Rate:

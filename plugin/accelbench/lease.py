@@ -62,7 +62,7 @@ def hold(
     _refuse_network(folder)
     descriptor = _open(folder / f"accelbench-{unit}.lock")
     try:
-        queue_seconds = _wait(descriptor, unit, waiting)
+        queue_seconds = _queue(descriptor, folder / f"accelbench-{unit}.queue", unit, waiting)
         _say_who(descriptor, purpose)
         yield Lease(unit, descriptor, queue_seconds)
         os.ftruncate(descriptor, 0)
@@ -71,19 +71,36 @@ def hold(
         os.close(descriptor)
 
 
-def _wait(descriptor: int, unit: str, waiting: Callable[[str, Holder | None], None]) -> float:
+def _queue(
+    descriptor: int, queue: Path, unit: str, waiting: Callable[[str, Holder | None], None]
+) -> float:
+    """Wait for the unit behind a second lock, which only the next in turn holds.
+
+    Without it a session that takes the unit again at once would starve all that poll for it.
+    """
     start = time.perf_counter()
+    turn = _open(queue)
+    try:
+        told = _poll(turn, lambda: waiting(unit, _who(descriptor)))
+        _poll(descriptor, lambda: None if told else waiting(unit, _who(descriptor)))
+    finally:
+        os.close(turn)
+    return time.perf_counter() - start
+
+
+def _poll(descriptor: int, tell: Callable[[], None]) -> bool:
+    """Lock, trying again and again; `tell` is called once if that takes a wait: then True."""
     told = False
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if not told:
-                waiting(unit, _who(descriptor))
+                tell()
                 told = True
             time.sleep(POLL_SECONDS)
         else:
-            return time.perf_counter() - start
+            return told
 
 
 def _open(path: Path) -> int:

@@ -86,16 +86,20 @@ class Watch:
         if steps != self.progress:
             self.progress, self.moved = steps, time.perf_counter()
 
+    def stalled(self, seconds: float) -> TimedOutError:
+        """Return what is raised after so many seconds without progress."""
+        return TimedOutError(
+            self.phase,
+            f"no progress for {seconds:.0f} s in phase {self.phase} (limit "
+            f"{self.limits.stall(self.phase):g} s; --stall-timeout {self.phase}=SECONDS raises it)",
+        )
+
     def check(self) -> None:
         """Compare the clock with the limits."""
         now = time.perf_counter()
         stalled, allowed = now - self.moved, self.limits.stall(self.phase)
         if stalled > allowed:
-            raise TimedOutError(
-                self.phase,
-                f"no progress for {stalled:.0f} s in phase {self.phase} "
-                f"(limit {allowed:g} s; --stall-timeout {self.phase}=SECONDS raises it)",
-            )
+            raise self.stalled(stalled)
         ran = now - self.started
         if ran > self.limits.run_seconds:
             raise TimedOutError(

@@ -5,6 +5,7 @@ Every number carries its unit in its name. JSON appears at the edges only: see `
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Optional, Tuple, Union
 
@@ -124,6 +125,11 @@ class Evaluation:
     loss: float
     samples: int
     accuracy: Optional[float] = None
+
+    @property
+    def finite(self) -> bool:
+        """Whether no number of it is infinite or not a number."""
+        return math.isfinite(self.loss) and math.isfinite(self.accuracy or 0.0)
 
 
 @dataclass(frozen=True)

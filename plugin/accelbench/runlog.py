@@ -29,12 +29,17 @@ def trim(log: Path) -> None:
 
 
 def tail(log: Path, lines: int = 20) -> str:
-    """Return the last lines of a log, undecodable bytes replaced."""
+    """Return the last lines of a log; bytes that a terminal must not see are replaced."""
     try:
         text = _last(log, 16 * 2**10).decode(errors="replace")
     except OSError:
         return ""
-    return "\n".join(text.splitlines()[-lines:])
+    return "\n".join(map(_shown, text.splitlines()[-lines:]))
+
+
+def _shown(line: str) -> str:
+    """Return a line without control characters: they could rewrite what the terminal shows."""
+    return "".join(each if each.isprintable() or each == "\t" else "\ufffd" for each in line)
 
 
 def _last(log: Path, size: int) -> bytes:

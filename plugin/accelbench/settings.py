@@ -52,7 +52,7 @@ def pyproject(root: Path) -> dict[str, object]:
             tool = tomllib.load(file).get("tool", {})
     except FileNotFoundError:
         return {}
-    except tomllib.TOMLDecodeError as error:
+    except (OSError, ValueError) as error:  # not TOML, not UTF-8, not readable
         raise SettingsError(f"{root / 'pyproject.toml'}: {error}") from None
     return tool if isinstance(tool, dict) else {}
 
@@ -61,6 +61,10 @@ def device_configs(root: Path) -> tuple[tuple[str, DeviceConfig], ...]:
     """Return the configured devices of a checkout: [tool.accelbench.device.ID]; SettingsError."""
     section = pyproject(root).get("accelbench", {})
     tables = section.get("device", {}) if isinstance(section, dict) else {}
+    if not isinstance(tables, dict) or not all(isinstance(each, dict) for each in tables.values()):
+        raise SettingsError(
+            f"{root / 'pyproject.toml'}: a device is configured as [tool.accelbench.device.ID]"
+        )
     found = []
     for device, table in tables.items():
         try:

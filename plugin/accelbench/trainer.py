@@ -81,6 +81,11 @@ class Place:
 def prepare(declaration: Declaration, cell: Cell, data_root: Path) -> DataFiles | None:
     """Return the decoded data set of a cell; None where the workload holds its own."""
     if cell.dataset == INLINE:
+        if declaration.input_size != (0, 0):
+            raise DeclarationError(
+                f"workload {declaration.name} trains on images (INPUT) and holds no data itself: "
+                f"choose one of {', '.join(data.names())}, not {INLINE!r}"
+            )
         return None
     if declaration.input_size == (0, 0):
         raise DeclarationError(

@@ -116,9 +116,9 @@ class Train:
             )
             run = self._run(declaration, cell)
         except (DeclarationError, DataDamagedError, LeaseError) as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
         except DataMissingError as error:
-            pytest.skip(str(error))
+            raise pytest.skip.Exception(str(error)) from None
         return Trained(self, declaration, cell, run)
 
     def _run(self, declaration: Declaration, cell: Cell) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ from accelbench.trainer import Place, Trainer, missing_framework
 @click.option("--seed", type=click.IntRange(0), help="Seed (default: a fresh one).")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs (default: the smoke tier's).")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A parameter.")
+@click.argument("more", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--json", "output", metavar="FILE|-", help="Write the Run as JSON ('-': stdout).")
 @click.option("--run-timeout", type=float, default=3600.0, show_default=True, metavar="SECONDS")
 @click.option("--stall-timeout", multiple=True, metavar="[PHASE=]SECONDS")
@@ -44,18 +46,20 @@ def command(  # noqa: PLR0913,PLR0917  # one argument an option
     seed: int | None,
     epochs: int | None,
     assignments: tuple[str, ...],
+    more: tuple[str, ...],
     output: str | None,
     run_timeout: float,
     stall_timeout: tuple[str, ...],
     data_root: Path | None,
 ) -> None:
-    """Train WORKLOAD once and print what came of it.
+    """Train WORKLOAD once and print what came of it; further KEY=VALUE may follow --set.
 
     Exit status 0 for a training that completed or diverged, 1 for any other end.
     """
+    _refuse_unwritable(output)
     configured = settings(data_root)
     declaration = declarations.find(configured.workloads, workload)
-    cell = _cell(declaration, dataset, epochs, assignments)
+    cell = _cell(declaration, dataset, epochs, (*assignments, *more))
     try:
         limits = parse_limits(run_timeout, stall_timeout)
     except ValueError as error:
@@ -82,7 +86,7 @@ def _cell(
     for text in assignments:
         key, equals, value = text.partition("=")
         if not equals:
-            raise click.ClickException(f"--set {text}: KEY=VALUE is expected")
+            raise click.ClickException(f"{text}: KEY=VALUE is expected")
         values[key] = value
     return replace(
         first,
@@ -117,19 +121,25 @@ def _run(  # noqa: PLR0913,PLR0917  # what one run needs
     return trainer.run(declaration, cell, Place(found, config), seed)
 
 
+def _refuse_unwritable(output: str | None) -> None:
+    """Say before the training, not after it, that its result has no place to go."""
+    if output is None or output == "-":
+        return
+    path = Path(output)
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise click.ClickException(f"cannot write {path}: give --json a file that can be written")
+
+
 def _print(run: Run, output: str | None) -> None:
     text = json.dumps(codec.to_json(run), indent=2, allow_nan=False)
-    if output == "-":
-        click.echo(text)
-    elif output is not None:
+    click.echo(text if output == "-" else described(run))
+    if run.message:
+        click.echo(run.message, err=True)
+    if output is not None and output != "-":
         try:
             Path(output).write_text(text + "\n", encoding="utf-8")
         except OSError as error:
             raise click.ClickException(f"cannot write {output}: {error.strerror}") from None
-    if output != "-":
-        click.echo(described(run))
-    if run.message:
-        click.echo(run.message, err=True)
     if run.state.name not in {"completed", "diverged"}:
         raise SystemExit(1)
 
@@ -140,6 +150,6 @@ def described(run: Run) -> str:
     if run.evaluation is not None:
         if run.evaluation.accuracy is not None:
             parts.append(f"accuracy {run.evaluation.accuracy:.4f}")
-        parts.append(f"loss {run.evaluation.loss:.6g}")
+        parts.append(f"loss {run.evaluation.loss:#.6g}")
     parts.append(f"{run.phases.wall_seconds:.1f} s")
     return ", ".join(parts)

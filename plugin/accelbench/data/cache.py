@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -85,13 +86,15 @@ def _write(folder: Path, name: str, arrays: dict[str, Images]) -> DataFiles:
 
 def _replace(scratch: Path, folder: Path) -> None:
     """Put a whole folder in place; whoever came first wins, for the content is the same."""
-    if folder.exists() and _opened(folder, "") is None:
-        shutil.rmtree(folder)
+    descriptor = os.open(folder.parent, os.O_RDONLY)
     try:
-        os.rename(scratch, folder)  # noqa: PTH104  # the failure below is rename's own
-    except OSError:
+        # Of two that found it damaged, one would else remove what the other has just put there.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         if _opened(folder, "") is None:
-            raise
+            shutil.rmtree(folder, ignore_errors=True)
+            os.rename(scratch, folder)  # noqa: PTH104  # its failure is the caller's
+    finally:
+        os.close(descriptor)
 
 
 def _fingerprint(arrays: dict[str, Images]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -163,7 +162,7 @@ def refusal(run: Run, known: Sequence[Run], chance: float) -> str | None:
     if run.state.name != "completed":
         return f"the run {run.state}"
     evaluation = run.evaluation
-    if evaluation is None or not math.isfinite(evaluation.loss):
+    if evaluation is None or not evaluation.finite:
         return "its evaluation is not finite"
     before = [each.evaluation.accuracy for each in known if each.evaluation is not None]
     accuracies = sorted(accuracy for accuracy in before if accuracy is not None)

@@ -61,12 +61,12 @@ def read(path: Path) -> tuple[list[Line], list[Problem]]:
     except OSError as error:
         return lines, [Problem(path, 0, f"cannot be read: {error.strerror}")]
     seen: dict[str, int] = {}
-    for number, content in enumerate(text.splitlines(), 1):
+    for number, content in enumerate(text.split("\n"), 1):
         if not content.strip():
             continue
         try:
             line = _parsed(content)
-        except ValueError as error:
+        except (ValueError, OverflowError, RecursionError) as error:
             problems.append(Problem(path, number, str(error)))
             continue
         first = seen.setdefault(line.run.provenance.run_id, number)

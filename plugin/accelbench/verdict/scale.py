@@ -24,38 +24,43 @@ class Scale:
     resolution: Callable[[Reading], float]
 
 
-def _logit_of_counts(correct: float, trials: int) -> float:
-    share = (correct + 0.5) / (trials + 1)
-    return math.log(share / (1 - share))
+LARGEST_POINT = 700.0
+"""Beyond it the exponential overflows; a bound that far away is as good as none."""
+
+
+def _back_from_log(point: float) -> float:
+    return math.exp(min(point, LARGEST_POINT))
 
 
 def _counts(reading: Reading) -> tuple[float, int]:
     """Return k and n of an accuracy; without n, a fraction is taken as of a million."""
     trials = reading.trials or 1_000_000
-    return reading.value * trials, trials
+    return min(max(reading.value, 0.0), 1.0) * trials, trials
 
 
 def logit(trials: int) -> Scale:
     """Return the scale of a fraction k of n: logit of (k + 1/2) / (n + 1)."""
 
     def forward(reading: Reading) -> float:
-        return _logit_of_counts(*_counts(reading))
+        correct, count = _counts(reading)
+        return math.log((correct + 0.5) / (count - correct + 0.5))
 
     def back(point: float) -> float:
-        share = 1 / (1 + math.exp(-point))
+        share = 1 / (1 + _back_from_log(-point))
         return min(1.0, max(0.0, (share * (trials + 1) - 0.5) / trials))
 
     def resolution(reading: Reading) -> float:
         correct, count = _counts(reading)
-        inner = min(correct, count - 1.0)
-        return _logit_of_counts(inner + 1, count) - _logit_of_counts(inner, count)
+        wrong = max(count - correct, 1.0)
+        # Of one answer more, without the difference of two nearly equal numbers.
+        return math.log1p(1 / (count - wrong + 0.5)) + math.log1p(1 / (wrong - 0.5))
 
     return Scale(forward, back, resolution)
 
 
 LOG = Scale(
     forward=lambda reading: math.log(max(reading.value, SMALLEST_LOG)),
-    back=math.exp,
+    back=_back_from_log,
     resolution=lambda _reading: 1e-9,
 )
 

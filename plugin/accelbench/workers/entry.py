@@ -158,5 +158,7 @@ def _treatment() -> List[Tuple[str, Scalar]]:
 
 
 def _describe(error: BaseException) -> str:
-    lines = traceback.format_exception(type(error), error, error.__traceback__)
-    return "".join(lines).rstrip()
+    """Return what was raised, in one line, and below it the traceback."""
+    kind = type(error)
+    first = traceback.format_exception_only(kind, error)[-1].strip()
+    return first + "\n" + "".join(traceback.format_exception(kind, error, error.__traceback__)).rstrip()

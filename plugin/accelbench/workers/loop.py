@@ -126,7 +126,7 @@ def train(engine: Engine, epochs: int, instruments: Instruments) -> Recording:
         recording.diverged = not all(map(math.isfinite, losses))
         clock.enter("evaluate")
         recording.evaluation = engine.evaluate()
-        recording.diverged |= not math.isfinite(recording.evaluation.loss)
+        recording.diverged |= not recording.evaluation.finite
         epoch = _epoch(engine, stamps, data, compute, losses, recording.evaluation)
         recording.epochs.append(epoch)
         instruments.finished(epoch)

@@ -50,6 +50,9 @@ def end_all(run_id: str) -> None:
 
 
 if __name__ == "__main__":
+    # Whoever asks the worker's process group to end must not end what guards it.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     os.read(int(sys.argv[1]), 1)
     end_all(sys.argv[2])
     end_all(sys.argv[2])  # once more: one of them may have been forking
