@@ -1,3 +1,6 @@
-"""Loads the plugin in this checkout; the markers and fixtures of bench/ come from it."""
+"""Loads the plugin in this checkout; the markers and fixtures of bench/ come from it.
 
-pytest_plugins = ["accelbench.plugin"]
+pytester, which the tests of the plugin need, can be loaded from here only; it costs nothing.
+"""
+
+pytest_plugins = ["accelbench.plugin", "pytester"]

@@ -14,10 +14,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import accelbench
 from accelbench import metrics
-from accelbench.records import Pairs, Scalar
+
+if TYPE_CHECKING:
+    from accelbench.records import Pairs, Scalar
 
 
 class DeclarationError(Exception):
@@ -197,8 +200,8 @@ def _literals(tree: ast.Module, path: Path) -> dict[str, object]:
                     found[name] = ast.literal_eval(value)
                 except (ValueError, TypeError):
                     raise DeclarationError(
-                        f"workload file {path}:{node.lineno}: {name} must be a literal: the session reads it "
-                        "without running the file"
+                        f"workload file {path}:{node.lineno}: {name} must be a literal: "
+                        "the session reads it without running the file"
                     ) from None
     return found
 
@@ -228,11 +231,9 @@ def _declaration(path: Path, literals: Mapping[str, object], fingerprint: str) -
             raise TypeError(f"{name} must be a dict")
         return value
 
-    ways = _ways()
-    if literals["TRAINED_BY"] not in ways:
-        raise ValueError(
-            f"unknown way to train {literals['TRAINED_BY']!r} (TRAINED_BY); known: {', '.join(ways)}"
-        )
+    way, ways = literals["TRAINED_BY"], _ways()
+    if way not in ways:
+        raise ValueError(f"unknown way to train {way!r} (TRAINED_BY); known: {', '.join(ways)}")
     digits = literals.get("EXACT_DIGITS")
     bare = Declaration(
         name=path.stem,

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from accelbench import declarations
-from accelbench.declarations import Cell, DeclarationError
 from accelbench.devices import Found, Unavailable, kind_of
 from accelbench.options import OPTIONS, Options
 
 if TYPE_CHECKING:
+    from accelbench.declarations import Cell
     from accelbench.training import Train
 
 FOUND = pytest.StashKey[dict[str, Found | Unavailable]]()
@@ -41,13 +40,15 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 
 
 def _cells(options: Options) -> list[Cell]:
+    from accelbench import declarations
+
     try:
         return [
             cell
             for declaration in declarations.every(options.settings.workloads)
             for cell in declaration.cells(options.tier)
         ]
-    except DeclarationError as error:
+    except declarations.DeclarationError as error:
         raise pytest.Collector.CollectError(str(error)) from None
 
 
@@ -57,13 +58,16 @@ def _marks(device: str) -> list[pytest.MarkDecorator]:
 
 def count_gates(items: Sequence[pytest.Item]) -> int:
     """Return how many gated metrics the collected tests have."""
-    total = 0
-    for item in items:
-        if "train" in getattr(item, "fixturenames", ()):
-            callspec = getattr(item, "callspec", None)
-            cell = callspec.params.get("cell") if callspec else None
-            total += len(cell.gates) if isinstance(cell, Cell) else GATES_OF_OTHER_TESTS
-    return total
+    training = [item for item in items if "train" in getattr(item, "fixturenames", ())]
+    return sum(map(_gates, training))
+
+
+def _gates(item: pytest.Item) -> int:
+    from accelbench.declarations import Cell
+
+    callspec = getattr(item, "callspec", None)
+    cell = callspec.params.get("cell") if callspec else None
+    return len(cell.gates) if isinstance(cell, Cell) else GATES_OF_OTHER_TESTS
 
 
 @pytest.fixture

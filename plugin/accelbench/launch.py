@@ -191,6 +191,8 @@ class _Following:
 
     def _on_step(self, epoch: int, steps: int, batch_size: int) -> None:
         self._watch.step(steps)
+        if self._watch.phase == "first_step" and steps > 1:  # the worker's loop tells no step
+            self._watch.enter("steady")
         rate = self._rate.per_second(steps)
         samples = None if rate is None else rate * batch_size
         self._show(self._watch.phase, epoch=epoch, steps=steps, samples_per_second=samples)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import os
 import platform
 import subprocess
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import accelbench
 from accelbench.devices import DeviceConfig, UnknownDeviceError, kind_of
-from accelbench.records import Pairs
+
+if TYPE_CHECKING:
+    from accelbench.records import Pairs
 
 
 class SettingsError(Exception):
@@ -47,6 +48,8 @@ def default_data_root() -> Path:
 
 def pyproject(root: Path) -> dict[str, object]:
     """Return the tables under [tool] of a checkout's pyproject.toml; SettingsError."""
+    import tomllib
+
     try:
         with (root / "pyproject.toml").open("rb") as file:
             tool = tomllib.load(file).get("tool", {})
@@ -107,6 +110,8 @@ def accepted_by(root: Path) -> str:
     name = _git(root, "config", "user.name")
     if name:
         return name
+    import getpass
+
     try:
         return getpass.getuser()
     except (OSError, KeyError):

@@ -19,7 +19,7 @@ from accelbench.records import Outcome, Run, Scalar, Verdict
 from accelbench.report.progress import listener
 from accelbench.settings import session_treatment
 from accelbench.store import Baselines
-from accelbench.trainer import Place, Trainer, missing_framework
+from accelbench.trainer import INLINE, Place, Trainer, missing_framework
 from accelbench.verdict import RED, statuses
 
 
@@ -152,7 +152,8 @@ def _default_cell(declaration: Declaration, tier: str) -> Cell:
     cells = declaration.cells(tier) or declaration.cells("smoke")
     if cells:
         return cells[0]
-    return Cell(declaration.name, dataset="digits", epochs=1, gates=())
+    dataset = INLINE if declaration.input_size == (0, 0) else "digits"
+    return Cell(declaration.name, dataset=dataset, epochs=1, gates=())
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,8 @@ def _refuse_unwritable(output: str | None) -> None:
     if output is None or output == "-":
         return
     path = Path(output)
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+    place = path if path.exists() else path.parent
+    if path.is_dir() or not (path.exists() or place.is_dir()) or not os.access(place, os.W_OK):
         raise click.ClickException(f"cannot write {path}: give --json a file that can be written")
 
 

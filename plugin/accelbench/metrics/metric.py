@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from accelbench.records import Reading, Run
+if TYPE_CHECKING:
+    from accelbench.records import Reading, Run
 
 
 @dataclass(frozen=True)

@@ -161,4 +161,8 @@ def _describe(error: BaseException) -> str:
     """Return what was raised, in one line, and below it the traceback."""
     kind = type(error)
     first = traceback.format_exception_only(kind, error)[-1].strip()
-    return first + "\n" + "".join(traceback.format_exception(kind, error, error.__traceback__)).rstrip()
+    return (
+        first
+        + "\n"
+        + "".join(traceback.format_exception(kind, error, error.__traceback__)).rstrip()
+    )
