@@ -54,7 +54,16 @@ def main(folder: str, *arguments: str) -> int:
         sys.stdout.write("SKIPPED: no Python 3.8 on the PATH or in pyenv: worker tests not run\n")
         return 0
     python = environment(Path(folder), base)
-    command = [python, "-m", "pytest", "--noconftest", "-c", os.devnull, "--rootdir", ROOT]
+    command: list[str | Path] = [
+        python,
+        "-m",
+        "pytest",
+        "--noconftest",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        ROOT,
+    ]
     command += ["-p", "no:cacheprovider", ROOT / "tests" / "unit" / "workers", *arguments]
     env = {**os.environ, "PYTHONPATH": str(ROOT / "plugin")}
     return subprocess.run(command, env=env, check=False).returncode

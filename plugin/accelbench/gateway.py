@@ -61,6 +61,7 @@ class Worker:
         """Start the interpreter; `held` are lock descriptors that it shall inherit."""
         self.run_id = env[RUN_VARIABLE]
         reading, self._lifeline = os.pipe()
+        self._watchdog = watchdog.start(reading, self.run_id)
         try:
             with log.open("ab") as sink:
                 self._process = subprocess.Popen(
@@ -69,14 +70,13 @@ class Worker:
                     stdout=subprocess.PIPE,
                     stderr=sink,
                     env={**os.environ, **env},
-                    pass_fds=[reading, *held],
+                    pass_fds=held,
                     start_new_session=True,
                 )
         except OSError as error:
             os.close(self._lifeline)
+            self._watchdog.wait()
             raise AttachError(f"cannot start {argv[0]}: {error.strerror}") from None
-        finally:
-            self._lifeline_reading = reading
         self._log = log
         self._gateway: Any = None
 
@@ -93,11 +93,9 @@ class Worker:
             self._gateway = gateway_bootstrap.bootstrap(streams, spec)
             channel = self._gateway.remote_exec(_SERVE)
             channel.send((str(Path(accelbench.__file__).parent), str(self._log)))
-            channel.send((self._lifeline_reading, job))
+            channel.send(job)
         except (OSError, EOFError, AssertionError):
             raise AttachError(f"the interpreter ended at once ({self.exit_text()})") from None
-        finally:
-            os.close(self._lifeline_reading)
         return channel
 
     def _skip_noise(self) -> None:
@@ -153,6 +151,7 @@ class Worker:
             os.close(self._lifeline)  # the watchdog kills whatever had left the tree
             _end(_started_under(self.run_id), 0.0)
         self._process.wait()
+        self._watchdog.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with suppress(OSError):
@@ -178,15 +177,8 @@ class _Streams(gateway_base.Popen2IO):  # type: ignore[misc]  # execnet has no t
 
 
 def _tree(pid: int) -> list[psutil.Process]:
-    """Return a process and its offspring, but for the watchdog: it must outlive this session."""
     root = psutil.Process(pid)
-    return [each for each in (*root.children(recursive=True), root) if not _is_watchdog(each)]
-
-
-def _is_watchdog(process: psutil.Process) -> bool:
-    with suppress(psutil.Error):
-        return watchdog.__file__ in process.cmdline()
-    return False
+    return [*root.children(recursive=True), root]
 
 
 def _started_under(run_id: str) -> list[psutil.Process]:

@@ -257,6 +257,8 @@ class _Following:
         }
         for name in ("data", "compile", "first_step", "steady", "evaluate"):
             known[name] = inside.get(name, 0.0)
+        # Attaching ends where the first phase is heard of, a moment after that phase began.
+        known["attach"] += min(0.0, wall - sum(known.values()))
         return Phases(**known, unexplained=wall - sum(known.values()))
 
 

@@ -15,6 +15,9 @@ Pairs = Tuple[Tuple[str, Scalar], ...]
 TRAJECTORY_STEPS = 32
 """Losses kept of a stored run: steps 1 to 32 are what an early-trajectory check compares."""
 
+INLINE = "inline"
+"""The data set of a workload that holds its data itself, in its file."""
+
 
 def _object(default: Pairs = ()) -> Pairs:
     """Mark a field of pairs that JSON shows as an object."""

@@ -12,11 +12,8 @@ from accelbench import data, launch, seeds
 from accelbench.declarations import Cell, Declaration, DeclarationError
 from accelbench.devices import DeviceConfig, Found
 from accelbench.limits import Limits
-from accelbench.records import DataFiles, Job, Pairs, Provenance, Run, RunSpec
+from accelbench.records import INLINE, DataFiles, Job, Pairs, Provenance, Run, RunSpec
 from accelbench.store.baselines import now
-
-INLINE = "inline"
-"""The data set of a workload that holds its data itself."""
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from accelbench.declarations import Cell, Declaration, DeclarationError
 from accelbench.devices import Found
 from accelbench.lease import LeaseError
 from accelbench.options import GATES, OPTIONS, PROPERTY, SESSION_ID, Options
-from accelbench.records import Outcome, Run, Scalar, Verdict
+from accelbench.records import INLINE, Outcome, Run, Scalar, Verdict
 from accelbench.report.progress import listener
 from accelbench.settings import session_treatment
 from accelbench.store import Baselines
-from accelbench.trainer import INLINE, Place, Trainer, missing_framework
+from accelbench.trainer import Place, Trainer, missing_framework
 from accelbench.verdict import RED, statuses
 
 

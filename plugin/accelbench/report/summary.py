@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from accelbench.check import number
@@ -70,9 +71,9 @@ def _rows(outcome: Outcome, *, verbose: bool) -> list[Verdict]:
 def _add(table: Table, outcome: Outcome, verdict: Verdict) -> None:
     style = _STYLES.get(verdict.status, "yellow")
     table.add_row(
-        _name(outcome),
+        escape(_name(outcome)),
         outcome.run.spec.device,
-        verdict.metric,
+        escape(verdict.metric),
         number(verdict.value),
         number(verdict.reference),
         str(verdict.reference_runs or "-"),
@@ -101,10 +102,12 @@ def footer(session: Session) -> list[str]:
     """Return counts, the false-alarm rate, notes, damaged lines, and the next command."""
     counts = Counter(v.status for _, o in session.outcomes for v in o.verdicts if v.gated)
     said = ", ".join(f"{counts[s]} {s}" for s in sorted(counts, key=lambda s: _ORDER[s]))
-    gates = max(1, session.gates)
+    # Under xdist the controller collects nothing: only the verdicts know what they were judged at.
+    alphas = [v.alpha for _, o in session.outcomes for v in o.verdicts if v.alpha is not None]
+    alpha = min(alphas, default=ALPHA_NIGHT / max(1, session.gates))
     lines = [
         f"{len(session.outcomes)} runs, {sum(counts.values())} gated metrics: {said or 'none'} "
-        f"(false alarms: {ALPHA_NIGHT:.0%} a session, {ALPHA_NIGHT / gates:.2g} a metric)"
+        f"(false alarms: {ALPHA_NIGHT:.0%} a session, {alpha:.2g} a metric)"
     ]
     if counts[statuses.NEW] and not session.options.update_baselines:
         lines.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from accelbench.records import Pairs, Run
+from accelbench.records import INLINE, Pairs, Run
 
 Scope = Literal["portable", "device"]
 
@@ -29,8 +29,12 @@ class Key:
     device_model: str = ""
 
     def apart_from_workload(self) -> Key:
-        """Return the key without the workload's fingerprint."""
-        return replace(self, workload_fingerprint="")
+        """Return the key without what an edit of the workload's file changes: its fingerprint.
+
+        Data that the file holds itself carry the file's fingerprint too.
+        """
+        data = "" if self.dataset == INLINE else self.dataset_fingerprint
+        return replace(self, workload_fingerprint="", dataset_fingerprint=data)
 
 
 def key_of(run: Run, scope: Scope) -> Key:

@@ -16,7 +16,7 @@ from typing import Any, List, Tuple
 
 from accelbench import codec
 from accelbench.records import Counters, Epoch, Job, Scalar, WorkerResult
-from accelbench.workers import host, warmup, watchdog
+from accelbench.workers import host, warmup
 from accelbench.workers.clock import PhaseClock
 from accelbench.workers.engine import Engine, Params, resolve
 from accelbench.workers.loop import Instruments, Progress, Recording, train
@@ -29,9 +29,7 @@ def serve(channel: Any) -> None:  # noqa: ANN401  # execnet has no types
     ("epoch", json), ("result", json, phase seconds, data, compute, losses as bytes of doubles),
     ("failure", text).
     """
-    lifeline, text = channel.receive()
-    if lifeline is not None:
-        watchdog.start(lifeline)
+    text = channel.receive()
     sender = Sender(channel)
     clock = PhaseClock(lambda phase: sender.send("phase", phase))
     progress = Progress()

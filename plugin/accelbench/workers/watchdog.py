@@ -1,4 +1,4 @@
-"""Ends a worker whose session vanished; runs as a process of its own, beside the worker.
+"""Ends a worker whose session vanished; runs as a process of its own, beside both.
 
 It waits on a pipe whose other end only the session holds: end of file means that the session is
 done or dead. A thread inside the worker could not do this: native code may hold the interpreter
@@ -17,16 +17,22 @@ RUN_VARIABLE = "ACCELBENCH_RUN_ID"
 """In the environment of a worker and so of all that it starts: how leftovers are recognised."""
 
 
-def start(lifeline: int) -> None:
-    """Start the watchdog of this process; `lifeline` is the pipe's reading end."""
-    subprocess.Popen(
-        [sys.executable, "-S", "-E", __file__, str(lifeline), os.environ[RUN_VARIABLE]],
-        pass_fds=[lifeline],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(lifeline)
+def start(lifeline: int, run_id: str) -> subprocess.Popen[bytes]:
+    """Start the watchdog of a run; `lifeline` is the pipe's reading end, closed here.
+
+    It leaves the session's process group: a Ctrl-C there must not end what guards the worker.
+    """
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-S", "-E", __file__, str(lifeline), run_id],
+            pass_fds=[lifeline],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    finally:
+        os.close(lifeline)
 
 
 def belongs_to(process: Path, run_id: str) -> bool:
@@ -50,7 +56,7 @@ def end_all(run_id: str) -> None:
 
 
 if __name__ == "__main__":
-    # Whoever asks the worker's process group to end must not end what guards it.
+    # Whoever ends processes by asking must not end this one: it goes when the session does.
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     os.read(int(sys.argv[1]), 1)

@@ -1,0 +1,88 @@
+"""Hand-made runs, and a home of the tests' own: no test reads the user's cache or locks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from accelbench.records import (
+    COMPLETED,
+    Counters,
+    Epoch,
+    Evaluation,
+    Phases,
+    Provenance,
+    Run,
+    RunSpec,
+    Steps,
+)
+
+MakeRun = Callable[..., Run]
+
+# The same examples every time, and no clock: a loaded machine must not turn a test red.
+settings.register_profile(
+    "accelbench", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("accelbench")
+
+_PARTS = {"spec": RunSpec, "provenance": Provenance, "counters": Counters}
+
+
+def made_run(**changes: object) -> Run:
+    """Return a plausible run; a change names a field of the run or of one of its parts."""
+    run = Run(
+        spec=RunSpec("alpha", "cpu", "numpy", "digits", seed=1, epochs=2),
+        state=COMPLETED,
+        phases=Phases(attach=0.5, compile=0.25, first_step=0.5, steady=2.0, evaluate=0.25),
+        epochs=(
+            Epoch(2.0, 0.5, 1.5, samples=1400, weight_updates=140, loss=0.7, accuracy=0.8),
+            Epoch(1.0, 0.25, 0.75, samples=1400, weight_updates=140, loss=0.4, accuracy=0.9),
+        ),
+        steps=Steps(loss=(0.9, 0.8, 0.7)),
+        evaluation=Evaluation(loss=0.5, samples=360, accuracy=0.9),
+        counters=Counters(
+            parameters=10,
+            peak_memory_bytes=2**20,
+            batch_size=10,
+            steady_steps=200,
+            steady_state=True,
+            step_seconds_p50=0.01,
+            foreign_cpu_cores=0.0,
+        ),
+        provenance=Provenance(
+            run_id="session-1/alpha/1",
+            session_id="session-1",
+            time="2026-01-02T03:04:05+00:00",
+            workload_fingerprint="workload-10",
+            dataset_fingerprint="data",
+            device_model="Model 1 2 cores",
+            treatment=(("python", "3.11.7"),),
+        ),
+    )
+    for part, kind in _PARTS.items():
+        names = {each.name for each in fields(kind)} - {each.name for each in fields(Run)}
+        own = {name: changes.pop(name) for name in names & set(changes)}
+        run = replace(run, **{part: replace(getattr(run, part), **own)})
+    return replace(run, **changes)  # type: ignore[arg-type]  # a wrong name fails here
+
+
+@pytest.fixture(scope="session")
+def make_run() -> MakeRun:
+    """Makes a run by hand: `make_run(seed=2, evaluation=None)`."""
+    return made_run
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of this test's own: cache, locks, and no data set from outside."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    monkeypatch.setenv("ACCELBENCH_LOCKS", str(folder / "locks"))
+    monkeypatch.delenv("ACCELBENCH_DATA", raising=False)
+    return folder

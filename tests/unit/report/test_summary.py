@@ -1,0 +1,147 @@
+"""The table and its footer: numbers, statuses, counts, and the next command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from accelbench.limits import parse_limits
+from accelbench.options import Options
+from accelbench.records import DIVERGED, Outcome, Run, Verdict
+from accelbench.report.summary import footer, rendered
+from accelbench.session import Session, opened
+from accelbench.settings import Settings
+
+MakeRun = Callable[..., Run]
+
+
+@pytest.fixture
+def session(tmp_path: Path, make_run: MakeRun) -> Session:
+    options = Options(
+        settings=Settings(tmp_path, tmp_path / "w", tmp_path / "baselines", tmp_path / "d"),
+        tier="smoke",
+        devices=("cpu",),
+        required=(),
+        limits=parse_limits(60, []),
+        update_baselines=False,
+        accept_regression=None,
+        seeds=1,
+    )
+    found = opened(options, gates=4)
+    verdicts = (
+        Verdict("loss", "regressed", 0.987654321, 0.5, 0.6, reference_runs=10, message="worse"),
+        Verdict("accuracy", "passed", 0.9, 0.91, 0.8, reference_runs=10),
+        Verdict("throughput", "new", 12345.678),
+        Verdict("epoch_seconds", "shown", 1.5, gated=False),
+    )
+    run = make_run(params=(("loss", "logits"), ("rate", 0.1)))
+    found.outcomes.append(("test-1", Outcome(run, verdicts)))
+    return found
+
+
+def table(session: Session, verbose: bool = False, colour: bool = False) -> list[str]:
+    return rendered(session, 120, verbose=verbose, colour=colour)
+
+
+def test_each_gated_metric_is_a_row_with_all_that_was_judged(session: Session) -> None:
+    lines = [line.split() for line in table(session)]
+    assert lines[0] == [
+        "workload", "device", "metric", "value", "reference", "runs", "bound", "verdict",
+    ]  # fmt: skip
+    name = ["alpha", "loss=logits", "rate=0.1", "cpu"]
+    assert lines[1:] == [
+        [*name, "loss", "0.98765", "0.5", "10", "0.6", "regressed"],
+        [*name, "accuracy", "0.9", "0.91", "10", "0.8", "passed"],
+        [*name, "throughput", "12346", "-", "-", "-", "new"],
+    ]
+
+
+def test_metrics_that_are_not_gated_are_shown_on_request(session: Session) -> None:
+    assert "epoch_seconds" not in "\n".join(table(session))
+    last = table(session, verbose=True)[-1].split()
+    assert last[-6:] == ["epoch_seconds", "1.5", "-", "-", "-", "shown"]
+
+
+def test_colour_is_used_only_where_it_is_wanted(session: Session) -> None:
+    assert not any("\x1b" in line for line in table(session))
+    assert any("\x1b[1;31mregressed" in line for line in table(session, colour=True))
+
+
+def test_a_run_without_gates_is_a_row_of_its_state(session: Session, make_run: MakeRun) -> None:
+    run = make_run(state=DIVERGED)
+    session.outcomes[:] = [("a", Outcome(run, ())), ("b", Outcome(run, (), expected=False))]
+    rows = [line.split() for line in table(session)[1:]]
+    assert [row[-6:] for row in rows] == [
+        ["(diverged)", "-", "-", "-", "-", "passed"],
+        ["(diverged)", "-", "-", "-", "-", "failed"],
+    ]
+
+
+def test_a_long_name_is_folded_and_no_number_is_cut(session: Session, make_run: MakeRun) -> None:
+    run = make_run(workload="w" * 60, params=tuple((f"parameter_{i}", i) for i in range(5)))
+    session.outcomes[:] = [("a", Outcome(run, (Verdict("loss", "passed", 0.123456789),)))]
+    text = "\n".join(rendered(session, 110, verbose=False, colour=False))
+    assert "0.12346" in text
+    assert "passed" in text
+    assert "parameter_4=4" in text.replace("\n", "")
+    assert max(map(len, text.splitlines())) <= 110
+
+
+def test_brackets_in_a_parameter_are_text_and_not_markup(
+    session: Session, make_run: MakeRun
+) -> None:
+    run = make_run(params=(("path", "[bold]x[/bold]"),))
+    session.outcomes[:] = [("a", Outcome(run, (Verdict("loss", "passed", 1.0),)))]
+    assert "path=[bold]x[/bold]" in "\n".join(table(session))
+
+
+def test_the_footer_counts_and_states_the_rate_of_false_alarms(session: Session) -> None:
+    lines = footer(session)
+    assert lines[0] == (
+        "1 runs, 3 gated metrics: 1 regressed, 1 new, 1 passed "
+        "(false alarms: 1% a session, 0.0025 a metric)"
+    )
+
+
+def test_a_new_metric_names_the_command_that_records_it(session: Session) -> None:
+    assert footer(session)[1] == (
+        "1 new: no baseline yet; the same command with --update-baselines --seeds 10 records one"
+    )
+    session.options = replace(session.options, update_baselines=True)
+    assert "no baseline yet" not in "\n".join(footer(session))
+
+
+def test_reasons_are_told_once_with_all_their_places(session: Session, make_run: MakeRun) -> None:
+    busy = Verdict("throughput", "contended", 1.0, message="other processes were busy")
+    session.outcomes[:] = [
+        ("a", Outcome(make_run(), (busy,))),
+        ("b", Outcome(make_run(workload="beta"), (busy,))),
+    ]
+    said = "contended: other processes were busy (alpha throughput, beta throughput)"
+    assert said in footer(session)
+
+
+def test_a_regressions_message_is_left_to_its_own_test(session: Session) -> None:
+    assert not any("worse" in line for line in footer(session))
+
+
+def test_notes_problems_and_errors_close_the_footer(session: Session) -> None:
+    folder = session.options.settings.baselines / "alpha"
+    folder.mkdir(parents=True)
+    (folder / "portable.jsonl").write_text("junk\n")
+    session.notes.append("a note")
+    session.errors.append("an error")
+    lines = footer(session)
+    assert lines[-3].startswith(f"baseline line left out: {folder}/portable.jsonl:1: not JSON")
+    assert lines[-2:] == ["a note", "ERROR: an error"]
+
+
+def test_a_session_without_gates_has_a_footer_too(session: Session) -> None:
+    session.outcomes.clear()
+    session.gates = 0
+    assert footer(session) == [
+        "0 runs, 0 gated metrics: none (false alarms: 1% a session, 0.01 a metric)"
+    ]

@@ -1,0 +1,128 @@
+"""What a checkout's pyproject.toml says, and one clear line where it does not fit."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from accelbench import settings
+from accelbench.devices import DeviceConfig
+from accelbench.settings import SettingsError, device_configs, from_checkout, session_treatment
+
+
+def checkout(folder: Path, text: str) -> Path:
+    (folder / "pyproject.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_checkout_without_a_pyproject_has_the_usual_folders(tmp_path: Path, home: Path) -> None:
+    found = from_checkout(tmp_path)
+    assert found.workloads == tmp_path / "bench" / "workloads"
+    assert found.baselines == tmp_path / "baselines"
+    assert found.data_root == home / "cache" / "accelbench"
+    assert found.device_config("cpu") == DeviceConfig()
+
+
+def test_folders_and_devices_come_from_the_pyproject(tmp_path: Path, home: Path) -> None:
+    root = checkout(
+        tmp_path,
+        """
+[tool.pytest.ini_options]
+accelbench_workloads = "mine"
+accelbench_baselines = "kept"
+[tool.accelbench.device.ipu]
+setup = "source enable"
+command = ["srun", "python3.8"]
+env = { B = "2", A = "1" }
+""",
+    )
+    found = from_checkout(root)
+    assert (found.workloads, found.baselines) == (tmp_path / "mine", tmp_path / "kept")
+    config = found.device_config("ipu")
+    assert config == DeviceConfig(("srun", "python3.8"), "source enable", (("A", "1"), ("B", "2")))
+    assert config.argv() == (
+        "bash",
+        "-c",
+        'source enable\nexec "$@"',
+        "accelbench",
+        "srun",
+        "python3.8",
+    )
+    assert found.device_config("cpu").argv() == DeviceConfig().command
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[tool.accelbench.device.cpu]\nssh = "a"', "unknown key ssh; known: command, setup, env"),
+        ('[tool.accelbench.device.cpu]\ncommand = "py"', "command must be a list of texts, not 'p"),
+        ("[tool.accelbench.device.cpu]\ncommand = []", "command must be a list of texts, not []"),
+        ("[tool.accelbench.device.cpu]\ncommand = [1]", "command must be a list of texts, not [1]"),
+        ("[tool.accelbench.device.cpu]\nsetup = [1]", "setup must be a text, not [1]"),
+        ("[tool.accelbench.device.cpu]\nenv = { A = 1 }", "env must be a table of texts, not {'A"),
+        ('[tool.accelbench.device.cpu]\nenv = ["A=1"]', "env must be a table of texts, not ['A=1"),
+        ("[tool.accelbench.device.cpu-0]", "unknown device 'cpu-0'; known: cpu"),
+        ("[tool.accelbench.device.tpu]", "unknown device 'tpu'; known: cpu"),
+        (
+            '[tool.accelbench.device]\ncpu = "python"',
+            "is configured as [tool.accelbench.device.ID]",
+        ),
+        ("[tool.accelbench]\ndevice = 3", "is configured as [tool.accelbench.device.ID]"),
+        ("[tool", "Expected ']'"),
+        ("tool = 'x", "pyproject.toml: "),
+    ],
+)
+def test_a_device_configuration_that_does_not_fit_is_one_line(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        device_configs(checkout(tmp_path, text))
+    assert str(caught.value).startswith(f"{tmp_path / 'pyproject.toml'}: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pyproject_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match=r"pyproject\.toml: "):
+        device_configs(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[tool]\naccelbench = 3", "[project]\nname = 'x'", "tool = 3"])
+def test_a_pyproject_without_devices_has_none(tmp_path: Path, text: str) -> None:
+    assert device_configs(checkout(tmp_path, text)) == ()
+
+
+def test_the_data_root_is_chosen_by_the_environment(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCELBENCH_DATA", "~/data")
+    assert from_checkout(tmp_path).data_root == home / "data"
+
+
+def test_the_treatment_names_version_and_commit_and_hides_the_hosts_name(
+    tmp_path: Path, home: Path
+) -> None:
+    import platform
+
+    found = dict(session_treatment(tmp_path))
+    assert found["commit"] == "none"
+    assert str(found["host"]).startswith("host-")
+    assert platform.node() not in str(found)
+
+
+def test_the_commit_and_who_accepts_come_from_git(tmp_path: Path, home: Path) -> None:
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(tmp_path), *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    assert settings.accepted_by(tmp_path)
+    git("init", "-q")
+    git("config", "user.name", "A Person")
+    git("config", "user.email", "person@example.org")
+    git("commit", "-q", "--allow-empty", "-m", "first")
+    commit = dict(session_treatment(tmp_path))["commit"]
+    assert git("rev-parse", "HEAD").startswith(str(commit))
+    assert settings.accepted_by(tmp_path) == "A Person"
