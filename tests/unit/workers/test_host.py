@@ -26,11 +26,30 @@ METERED = """
 import os, subprocess, sys, time
 from accelbench.workers import host
 
+def running(pid):
+    try:
+        return open("/proc/" + pid + "/stat").read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+def print_and_exit():
+    foreign = meter.foreign_cores * meter._wall
+    print(foreign, host._own_seconds() - own, host._busy_seconds(cores) - busy)
+    sys.exit()
+
 where, code = sys.argv[1:]
 meter, cores = host.LoadMeter(), host.affinity()
-busy, own, wall = host._busy_seconds(cores), host._own_seconds(), time.perf_counter()
+busy, own = host._busy_seconds(cores), host._own_seconds()
 meter.open()
-process = subprocess.Popen([sys.executable, "-c", code], start_new_session=where == "outside")
+if where == "outside":
+    # Orphaned at once: a child's time would be ours as soon as we have waited for it.
+    start = "import subprocess as s, sys; a = [sys.executable, '-c', sys.argv[1]];"
+    start += "print(s.Popen(a, start_new_session=True, stdout=s.DEVNULL).pid)"
+    pid = subprocess.check_output([sys.executable, "-c", start, code], text=True).strip()
+    while running(pid): time.sleep(0.01)
+    meter.close()
+    print_and_exit()
+process = subprocess.Popen([sys.executable, "-c", code])
 if where == "inside, running":
     while host._own_seconds() - own < 0.3: time.sleep(0.01)
     meter.close()
@@ -38,9 +57,7 @@ if where == "inside, running":
 else:
     process.wait()
     meter.close()
-wall = time.perf_counter() - wall
-foreign = meter.foreign_cores * meter._wall
-print(foreign, host._own_seconds() - own, host._busy_seconds(cores) - busy)
+print_and_exit()
 """
 
 
