@@ -40,15 +40,16 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 
 
 def _cells(options: Options) -> list[Cell]:
-    from accelbench import declarations
+    from accelbench import workload_files
+    from accelbench.declarations import DeclarationError
 
     try:
         return [
             cell
-            for declaration in declarations.every(options.settings.workloads)
+            for declaration in workload_files.every(options.settings.workloads)
             for cell in declaration.cells(options.tier)
         ]
-    except declarations.DeclarationError as error:
+    except DeclarationError as error:
         raise pytest.Collector.CollectError(str(error)) from None
 
 

@@ -87,7 +87,8 @@ class Worker:
         """
         try:
             self._skip_noise()
-            spec = execnet.XSpec(f"popen//python=python//id={self.run_id}")
+            spec = execnet.XSpec("popen//python=python")
+            spec.id = self.run_id
             spec.execmodel = "main_thread_only"
             streams = _Streams(self._process)
             self._gateway = gateway_bootstrap.bootstrap(streams, spec)

@@ -9,12 +9,13 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from accelbench import codec, lease, runlog
 from accelbench.devices import DeviceConfig, Found
 from accelbench.gateway import AttachError, Worker
 from accelbench.limits import Limits, TimedOutError, Watch
+from accelbench.progress import Listener, Progress, Rate
 from accelbench.records import (
     COMPLETED,
     DIVERGED,
@@ -31,29 +32,6 @@ from accelbench.records import (
 from accelbench.workers.watchdog import RUN_VARIABLE
 
 POLL_SECONDS = 0.25
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a run is at: shown live, never stored."""
-
-    spec_name: str
-    phase: str
-    epoch: int = 0
-    epochs: int = 0
-    steps: int = 0
-    loss: float | None = None
-    samples_per_second: float | None = None
-
-
-class Listener(Protocol):
-    """Hears of a run's progress and of waiting for a unit."""
-
-    def progress(self, progress: Progress) -> None:
-        """A run moved on."""
-
-    def waiting(self, unit: str, holder: lease.Holder | None) -> None:
-        """A run waits for a unit that another one holds."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +75,7 @@ class _Following:
         self._steps = Steps()
         self._state = State("crashed")
         self._message = ""
-        self._rate = _Rate()
+        self._rate = Rate()
         self._watch = Watch(launch.limits)
         self._attaching = 0.0
         self._ending: float | None = None
@@ -186,7 +164,7 @@ class _Following:
         if "attach" not in self._seconds:
             self._seconds["attach"] = time.perf_counter() - self._attaching
         self._watch.enter(name)
-        self._rate = _Rate()
+        self._rate = Rate()
         self._show(name)
 
     def _on_step(self, epoch: int, steps: int, batch_size: int) -> None:
@@ -271,17 +249,3 @@ def _what_diverged(steps: Steps, result: WorkerResult) -> str:
     evaluation = result.evaluation
     loss, accuracy = (evaluation.loss, evaluation.accuracy) if evaluation else (None, None)
     return f"the evaluation is not finite {after} (loss {loss}, accuracy {accuracy})"
-
-
-class _Rate:
-    """Steps a second between two heartbeats."""
-
-    def __init__(self) -> None:
-        self._last: tuple[float, int] | None = None
-
-    def per_second(self, steps: int) -> float | None:
-        now, last = time.perf_counter(), self._last
-        self._last = (now, steps)
-        if last is None or now <= last[0]:
-            return None
-        return (steps - last[1]) / (now - last[0])

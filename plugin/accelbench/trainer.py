@@ -12,6 +12,7 @@ from accelbench import data, launch, seeds
 from accelbench.declarations import Cell, Declaration, DeclarationError
 from accelbench.devices import DeviceConfig, Found
 from accelbench.limits import Limits
+from accelbench.progress import Listener
 from accelbench.records import INLINE, DataFiles, Job, Pairs, Provenance, Run, RunSpec
 from accelbench.store.baselines import now
 
@@ -25,7 +26,7 @@ class Trainer:
     limits: Limits
     treatment: Pairs
     logs: Path
-    listener: launch.Listener
+    listener: Listener
 
     def seed(self, cell: Cell, device: str, number: int, stored: Collection[int]) -> int:
         """Return the seed of this session's `number`-th run of a cell on a device."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from accelbench import codec, declarations
+from accelbench import codec, workload_files
 from accelbench.check import Court
 from accelbench.data import DataDamagedError, DataMissingError
 from accelbench.declarations import Cell, Declaration, DeclarationError
@@ -103,7 +103,7 @@ class Train:
         options = self.context.options
         name = workload.workload if isinstance(workload, Cell) else workload
         try:
-            declaration = declarations.find(options.settings.workloads, name)
+            declaration = workload_files.find(options.settings.workloads, name)
             cell = workload if isinstance(workload, Cell) else None
             cell = cell or _default_cell(declaration, options.tier)
             cell = replace(

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import accelbench
-from accelbench import declarations
-from accelbench.declarations import Cell, Declaration, DeclarationError, code_fingerprint
+from accelbench import workload_files
+from accelbench.declarations import Cell, Declaration, DeclarationError
+from accelbench.fingerprint import code_fingerprint
 
 BENCH = Path(__file__).parents[2] / "bench" / "workloads"
 
@@ -46,7 +47,7 @@ def written(folder: Path, source: str, name: str = "alpha") -> Path:
 
 @pytest.fixture
 def alpha(tmp_path: Path) -> Declaration:
-    return declarations.read(written(tmp_path, SOURCE))
+    return workload_files.read(written(tmp_path, SOURCE))
 
 
 def test_a_file_is_read_without_being_run(alpha: Declaration) -> None:
@@ -66,7 +67,7 @@ def test_cells_come_from_the_tier_with_typed_parameters(alpha: Declaration) -> N
 
 
 def test_every_workload_of_this_checkout_can_be_read() -> None:
-    found = list(declarations.every(BENCH))
+    found = list(workload_files.every(BENCH))
     assert [each.name for each in found] == sorted(path.stem for path in BENCH.glob("*.py"))
     assert all(each.cells("smoke") or each.name == "data_loading" for each in found)
 
@@ -81,14 +82,14 @@ def test_an_unknown_workload_is_named_with_the_nearest_and_all(
     written(tmp_path, SOURCE)
     written(tmp_path, SOURCE, "_helper")
     with pytest.raises(DeclarationError) as caught:
-        declarations.find(tmp_path, name)
+        workload_files.find(tmp_path, name)
     assert hint in str(caught.value)
     assert "_helper" not in str(caught.value)
 
 
 def test_a_folder_without_workloads_says_so(tmp_path: Path) -> None:
     with pytest.raises(DeclarationError, match=f"known: none, for {tmp_path} holds no workload"):
-        declarations.find(tmp_path, "alpha")
+        workload_files.find(tmp_path, "alpha")
 
 
 def test_an_unknown_parameter_is_named_with_the_nearest_and_all(alpha: Declaration) -> None:
@@ -168,7 +169,7 @@ def test_a_number_comes_back_from_its_text_to_the_last_digit(number: float) -> N
 def test_a_missing_declaration_is_named_with_the_file(tmp_path: Path, name: str) -> None:
     path = written(tmp_path, SOURCE.replace(f"\n{name} =", "\nOTHER ="))
     with pytest.raises(DeclarationError, match=f"workload file {path} declares no {name}"):
-        declarations.read(path)
+        workload_files.read(path)
 
 
 @pytest.mark.parametrize(
@@ -179,13 +180,13 @@ def test_a_declaration_that_is_no_literal_is_named_with_its_line(
 ) -> None:
     path = written(tmp_path, f'FRAMEWORK = "torch"\n\nPARAMETERS = {value}\n')
     with pytest.raises(DeclarationError, match="PARAMETERS must be a literal") as caught:
-        declarations.read(path)
+        workload_files.read(path)
     assert f"{path}:3: " in str(caught.value)
 
 
 def test_annotated_declarations_count_too(tmp_path: Path) -> None:
     source = SOURCE.replace("PARAMETERS =", "PARAMETERS: dict[str, object] =")
-    assert dict(declarations.read(written(tmp_path, source)).defaults)["rate"] == 0.1
+    assert dict(workload_files.read(written(tmp_path, source)).defaults)["rate"] == 0.1
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_a_malformed_declaration_is_one_line_that_names_the_problem(
     assert old in SOURCE
     path = written(tmp_path, SOURCE.replace(old, new, 1))
     with pytest.raises(DeclarationError) as caught:
-        declarations.read(path)
+        workload_files.read(path)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -225,7 +226,7 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     path = tmp_path / "alpha.py"
     path.write_bytes(b"\xff\xfe\0")
     with pytest.raises(DeclarationError, match=f"cannot read workload file {path}"):
-        declarations.read(path)
+        workload_files.read(path)
 
 
 # ----------------------------------------------------------------------------------- fingerprint
@@ -304,7 +305,7 @@ def interpreter(version: str) -> str:
 
 SCRIPT = """
 import ast, json, sys
-from accelbench.declarations import code_fingerprint
+from accelbench.fingerprint import code_fingerprint
 print(json.dumps([code_fingerprint(ast.parse(s)) for s in json.load(sys.stdin)]))
 """
 

@@ -13,9 +13,10 @@ import pytest
 
 from accelbench import launch, lease
 from accelbench.devices import DeviceConfig, Found
-from accelbench.launch import Launch, Progress
+from accelbench.launch import Launch
 from accelbench.lease import Holder
 from accelbench.limits import parse_limits
+from accelbench.progress import Progress
 from accelbench.records import Job, Provenance, Run, RunSpec, Scalar, State
 
 WORKLOAD = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from accelbench import declarations
+from accelbench import workload_files
 from accelbench.declarations import Cell, Declaration, DeclarationError
 from accelbench.devices import DeviceConfig, Found
 from accelbench.limits import parse_limits
@@ -36,7 +36,7 @@ PLACE = Place(Found("cpu", "Model", ("cpu",), (("fact", "x"),)), DeviceConfig(),
 @pytest.fixture
 def declaration(tmp_path: Path) -> Declaration:
     (tmp_path / "alpha.py").write_text(SOURCE)
-    return declarations.read(tmp_path / "alpha.py")
+    return workload_files.read(tmp_path / "alpha.py")
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_parameter_with_a_slash_does_not_leave_the_folder_of_logs(
     trainer: Trainer, declaration: Declaration, tmp_path: Path
 ) -> None:
     (tmp_path / "beta.py").write_text(SOURCE.replace('"rate": 0.5', '"path": "x"'))
-    beta = declarations.read(tmp_path / "beta.py")
+    beta = workload_files.read(tmp_path / "beta.py")
     odd = replace(beta.cells("smoke")[0], params=(("path", "../../x"),))
     assert trainer.run(beta, odd, PLACE, seed=5).state.name == "completed"
     assert [each.name for each in trainer.logs.iterdir()] == ["beta-path=.._.._x-cpu-5.log"]

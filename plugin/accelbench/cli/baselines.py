@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 
 import click
 
-from accelbench import declarations, metrics
+from accelbench import metrics, workload_files
 from accelbench.cli._common import one_line_errors, settings
 from accelbench.declarations import DeclarationError
 from accelbench.records import Reading
@@ -38,7 +38,7 @@ def list_() -> None:
 @one_line_errors
 def explain(workload: str) -> None:
     """Show every reference of WORKLOAD: runs, metrics, who accepted them and why."""
-    declarations.find(settings().workloads, workload)
+    workload_files.find(settings().workloads, workload)
     baselines = _baselines()
     shown = False
     for path, key, lines in baselines.references():
@@ -74,7 +74,7 @@ def lint() -> None:
 def _faults(stem: str, key: Key, lines: list[Line]) -> Iterator[str]:
     """Yield what makes a reference useless although its lines can be read."""
     try:
-        declaration = declarations.find(settings().workloads, key.workload)
+        declaration = workload_files.find(settings().workloads, key.workload)
     except DeclarationError as error:
         yield str(error)
         return

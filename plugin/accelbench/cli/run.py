@@ -12,12 +12,12 @@ from pathlib import Path
 
 import click
 
-from accelbench import codec, declarations
+from accelbench import codec, workload_files
 from accelbench.cli._common import data_root_option, one_line_errors, settings
 from accelbench.declarations import Cell, Declaration
 from accelbench.devices import Unavailable, kind_of
-from accelbench.launch import Listener
 from accelbench.limits import parse_limits
+from accelbench.progress import Listener
 from accelbench.records import Run
 from accelbench.report.progress import Line, Quiet
 from accelbench.seeds import new_session_id
@@ -58,7 +58,7 @@ def command(  # noqa: PLR0913,PLR0917  # one argument an option
     """
     _refuse_unwritable(output)
     configured = settings(data_root)
-    declaration = declarations.find(configured.workloads, workload)
+    declaration = workload_files.find(configured.workloads, workload)
     cell = _cell(declaration, dataset, epochs, (*assignments, *more))
     try:
         limits = parse_limits(run_timeout, stall_timeout)

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from accelbench.launch import Listener, Progress
     from accelbench.lease import Holder
+    from accelbench.progress import Listener, Progress
 
 LEAST_SECONDS = 0.2
 """Between two paintings of the line."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 import pytest
 
-from accelbench import declarations
+from accelbench import fingerprint
 
 CHECKOUT = Path(__file__).parents[3]
 RATE = '"learning_rate": 1e-3'
@@ -27,11 +27,11 @@ def edit(project: Project) -> tuple[str, str]:
     project.real("mnist_cnn")
     shutil.copytree(stored, project.baselines / "mnist_cnn")
     path = project.workloads / "mnist_cnn.py"
-    before = declarations.code_fingerprint(ast.parse(path.read_text()))
+    before = fingerprint.code_fingerprint(ast.parse(path.read_text()))
     source = path.read_text()
     assert source.count(RATE) == 1
     path.write_text(source.replace(RATE, '"learning_rate": 1e-4'))
-    return before, declarations.code_fingerprint(ast.parse(path.read_text()))
+    return before, fingerprint.code_fingerprint(ast.parse(path.read_text()))
 
 
 def test_tenth_of_the_learning_rate_is_a_regression_with_numbers_and_command(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from accelbench import declarations
+from accelbench import workload_files
 from accelbench.cli import main
 from accelbench.records import Evaluation, Run
 from accelbench.store import Baselines
@@ -45,7 +45,7 @@ def store(checkout: Path, make_run: MakeRun) -> Store:
     """
 
     def keep(count: int = 6, reason: str = "first", segment: bool = False, **more: object) -> Path:
-        found = declarations.read(checkout / "bench" / "workloads" / "alpha.py")
+        found = workload_files.read(checkout / "bench" / "workloads" / "alpha.py")
         runs = [
             make_run(
                 **{
@@ -146,7 +146,7 @@ def test_lint_finds_references_too_few_to_judge_by(store: Store) -> None:
 def test_lint_lets_a_deterministic_workload_have_one(store: Store, checkout: Path) -> None:
     path = checkout / "bench" / "workloads" / "alpha.py"
     path.write_text(SOURCE + "EXACT_DIGITS = 4\n")
-    declarations.read.cache_clear()
+    workload_files.read.cache_clear()
     store(count=1)
     assert accelbench("lint").exit_code == 0
 
@@ -155,7 +155,7 @@ def test_lint_finds_what_an_edit_has_left_behind(store: Store, checkout: Path) -
     store()
     path = checkout / "bench" / "workloads" / "alpha.py"
     path.write_text(SOURCE.replace("0.5", "0.25"))
-    declarations.read.cache_clear()
+    workload_files.read.cache_clear()
     result = accelbench("lint")
     assert result.exit_code == 1
     assert "recorded with another version of the workload file" in result.output

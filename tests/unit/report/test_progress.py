@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from accelbench.launch import Progress
 from accelbench.lease import Holder
+from accelbench.progress import Progress
 from accelbench.report import progress
 from accelbench.report.progress import Line, Quiet, described, listener, waiting_text
 
