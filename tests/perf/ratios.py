@@ -82,7 +82,7 @@ def document(findings: list[Finding]) -> str:
         "| measured | value | target | rounds |",
         "| --- | --- | --- | --- |",
         *(
-            f"| {f.name} | {f.value:.3g}{f.unit} | ≤ {f.target:g}{f.unit} | {f.rounds} |"
+            f"| {f.name} | {f.value:.4g}{f.unit} | ≤ {f.target:g}{f.unit} | {f.rounds} |"
             for f in findings
         ),
     ]

@@ -42,7 +42,7 @@ def tensors(workload: ModuleType, files: DataFiles) -> Any:  # noqa: ANN401  # t
     """Return the data as the engine holds it."""
     from accelbench.workers.ways import torch as way
 
-    return way._resident(job(files), workload, params(workload))  # noqa: SLF001  # the same data
+    return way._resident(job(files), workload, params(workload))
 
 
 def subset(name: str, root: Path, folder: Path, samples: int) -> DataFiles:

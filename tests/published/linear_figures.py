@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ ULPS = 2
 """`starts` moves W and b by up to this many units in the last place of a float32."""
 
 F32 = np.float32
-Losses = NDArray[np.float64]
+Numbers = NDArray[Any]
 
 
 # ------------------------------------------------------------------------------------------ rows
@@ -116,7 +117,7 @@ def computed(row: Row) -> Computed:
 
 # ---------------------------------------------------------------------------------------- starts
 @cache
-def starts(row: Row) -> Losses:
+def starts(row: Row) -> Numbers:
     """Return final losses from starts at most `ULPS` away from W = 0.3 and b = -0.3, 50 in all.
 
     A second implementation, in numpy, of the same float32 arithmetic, with the learning rate in
@@ -126,7 +127,7 @@ def starts(row: Row) -> Losses:
     return np.concatenate([_from_near_starts(row, to) for to in (np.float64, np.float32)])
 
 
-def _from_near_starts(row: Row, rate_type: type[np.floating]) -> Losses:
+def _from_near_starts(row: Row, rate_type: type[np.floating]) -> Numbers:
     near = np.arange(-ULPS, ULPS + 1, dtype=np.int32)
     grid = np.meshgrid(*((F32(v).view(np.int32) + near).view(np.float32) for v in (0.3, -0.3)))
     p = np.stack([each.ravel() for each in grid])
@@ -137,14 +138,15 @@ def _from_near_starts(row: Row, rate_type: type[np.floating]) -> Losses:
         for step in range(1, 1001):
             twice = 2 * (p[0] * x + p[1] - y)
             p = p - move(np.stack([(twice * x).sum(0), twice.sum(0)]), step)
-        residuals: Losses = (p[0] * x + p[1] - y).astype(np.float64)
-        return np.square(residuals).sum(0)
+        residuals: Numbers = (p[0] * x + p[1] - y).astype(np.float64)
+        finals: Numbers = np.square(residuals).sum(0)
+        return finals
 
 
 class Mover:
     """TensorFlow 1's optimizers in numpy: `mover(gradient, step)` is what a step subtracts."""
 
-    def __init__(self, row: Row, rate: float, p: NDArray[np.float32]) -> None:
+    def __init__(self, row: Row, rate: float, p: Numbers) -> None:
         params = dict(row.params)
         self._optimizer, self._rate = row.optimizer, rate
         self._mu = params.get("momentum", 0.0)
@@ -152,7 +154,7 @@ class Mover:
         self._m = np.zeros_like(p)
         self._v = np.full_like(p, 0.1 if row.optimizer == "adagrad" else 0.0)
 
-    def __call__(self, g: NDArray[np.float32], step: int) -> NDArray[np.float32]:
+    def __call__(self, g: Numbers, step: int) -> Numbers:
         if self._optimizer == "gradient_descent":
             return F32(self._rate) * g
         if self._optimizer == "momentum":
@@ -165,4 +167,5 @@ class Mover:
         self._m = F32(b1) * self._m + F32(1 - b1) * g
         self._v = F32(b2) * self._v + F32(1 - b2) * g * g
         corrected = self._rate * math.sqrt(1 - b2**step) / (1 - b1**step)
-        return F32(corrected) * self._m / (np.sqrt(self._v) + F32(1e-8))
+        change: Numbers = F32(corrected) * self._m / (np.sqrt(self._v) + F32(1e-8))
+        return change

@@ -9,6 +9,7 @@ from typing import Any
 from command_line import trained
 
 SEED = 1
+NO_SUCH_ROW = "in the band; the report has no row of exactly this"
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Figure:
     """One training of one epoch on the real MNIST, and what the report says of it.
 
     `low` and `high` bound the test accuracy in per cent. `stated` is the report's accuracy as it
-    is printed; `reproduced` tells whether it is expected to come out.
+    is printed; `outcome` says in words whether it comes out.
     """
 
     workload: str
@@ -25,7 +26,7 @@ class Figure:
     low: float
     high: float
     stated: str
-    reproduced: bool = True
+    outcome: str = "reproduced"
 
     @property
     def name(self) -> str:
@@ -54,7 +55,7 @@ ADAM = Figure(
     low=86.5,
     high=90.5,
     stated="91.86 %",
-    reproduced=False,
+    outcome="not reproduced",
 )
 GRAPHCORE = Figure(
     "graphcore_mnist",
@@ -63,6 +64,7 @@ GRAPHCORE = Figure(
     low=95.5,
     high=98.0,
     stated="98.62 % and 96.66 % after ten epochs",
+    outcome=NO_SUCH_ROW,
 )
 CNN = Figure(
     "mnist_cnn",
@@ -71,6 +73,7 @@ CNN = Figure(
     low=98.0,
     high=99.5,
     stated="98.7 % at batch 16, 97.8 % at batch 250",
+    outcome=NO_SUCH_ROW,
 )
 FIGURES = (GRADIENT_DESCENT, MOMENTUM, ADAGRAD, ADAM, GRAPHCORE, CNN)
 

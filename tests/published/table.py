@@ -27,9 +27,9 @@ LINEAR = """
 
 The loss after 1000 steps. *Computed* is what `bench/workloads/linear_regression.py` gives. Every
 row was also trained from 50 starts that lie within two units in the last place of W = 0.3 and
-b = -0.3 (and with the learning rate rounded or not), in a second implementation: a row is *reproduced*
-where all of them agree with the report, *not reproduced* where none does, and *decided by rounding*
-where some do. Where they spread by more than 0.2 %, the table gives their range.
+b = -0.3 (and with the learning rate rounded or not), in a second implementation: a row is
+*reproduced* where all of them agree with the report, *not reproduced* where none does, and *decided
+by rounding* where some do. Where they spread by more than 0.2 %, the table gives their range.
 
 | optimizer | learning rate | momentum | β1 | β2 | report | computed | |
 | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -94,7 +94,7 @@ def _mnist_line(figure: Figure) -> str:
         figure.stated,
         f"{figure.low:.5g} to {figure.high:.5g} %",
         f"{accuracy:.2f} %",
-        "reproduced" if figure.reproduced else "not reproduced",
+        figure.outcome,
     )
 
 

@@ -72,7 +72,7 @@ def trained(params: dict[str, Any]) -> dict[str, Any]:
     def loss() -> Any:  # noqa: ANN401  # untyped
         return tf.reduce_sum(tf.square(weight * inputs + bias - targets))
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def step() -> Any:  # noqa: ANN401  # untyped
         with tf.GradientTape() as tape:
             value = loss()

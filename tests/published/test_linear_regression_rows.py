@@ -7,6 +7,7 @@ the start. All others hold.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -107,7 +108,7 @@ def test_divergence_passes_712_after_the_first_step() -> None:
     (row,) = (row for row in rows() if row.relation == "diverges")
     steps = computed(row).steps
     assert f"{steps[1]:#.6g}" == "712.098"
-    assert all(before < after for before, after in zip(steps[:20], steps[1:21], strict=True))
+    assert all(before < after for before, after in itertools.pairwise(steps[:20]))
     assert not math.isfinite(computed(row).final)
 
 

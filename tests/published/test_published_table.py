@@ -30,4 +30,4 @@ def test_table_of_mnist_has_a_measured_value_in_its_band(document: str, figure: 
     assert cells[2:4] == [f"{figure.parameters:,}", figure.stated]
     assert re.fullmatch(r"\d\d\.\d\d %", cells[5])
     assert figure.low <= float(cells[5].removesuffix(" %")) <= figure.high
-    assert cells[6] == ("reproduced" if figure.reproduced else "not reproduced")
+    assert cells[6] == figure.outcome
