@@ -13,8 +13,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from accelbench.records import Evaluation, Pairs
+from accelbench.workers import host
 from accelbench.workers.arrays import Arrays
 from accelbench.workers.engine import Params
+from accelbench.workers.ways.torch import Batches, Feed, resident
 
 FRAMEWORK = "torch"
 TRAINED_BY = "own"
@@ -55,40 +57,33 @@ class Passes:
     parameters = 0
 
     def __init__(self, arrays: Arrays, params: Params, seed: int) -> None:
+        torch.set_num_threads(host.usable_cores())
         self.batch_size = params.count("batch_size")
         self.steps_per_epoch = len(arrays.train_labels) // self.batch_size
-        self._generator = torch.Generator().manual_seed(seed)
-        self._batched = params.text("path") == "batched"
+        if params.text("path") == "batched":
+            tensors = resident(arrays, MEAN, DEVIATION)
+            feed = Feed(tensors, torch.device("cpu"), Batches(self.batch_size, seed))
+            self.begin_epoch, self.fetch = feed.begin_epoch, feed.fetch
+            return
+        self._loader: DataLoader[Any] = DataLoader(
+            PerSample(arrays),
+            batch_size=self.batch_size,
+            shuffle=True,
+            drop_last=True,
+            num_workers=params.count("workers"),
+            generator=torch.Generator().manual_seed(seed),
+        )
         self._batches: Iterator[Any] = iter(())
-        if self._batched:
-            pixels = torch.from_numpy(arrays.train_images.astype("float32"))
-            self._images = pixels.div_(255).sub_(MEAN).div_(DEVIATION).unsqueeze_(1)
-            self._labels = torch.from_numpy(arrays.train_labels.astype("int64"))
-        else:
-            self._loader: DataLoader[Any] = DataLoader(
-                PerSample(arrays),
-                batch_size=self.batch_size,
-                shuffle=True,
-                drop_last=True,
-                num_workers=params.count("workers"),
-                generator=self._generator,
-            )
+        self.begin_epoch, self.fetch = self._restart, self._next
 
     def compile(self) -> None: ...
 
-    def begin_epoch(self) -> None:
-        if self._batched:
-            self._batches = self._indexed()
-        else:
-            self._batches = iter(self._loader)
+    def _restart(self) -> None:
+        self._batches = iter(self._loader)
 
-    def _indexed(self) -> Iterator[Tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(self._labels), generator=self._generator)
-        for index in torch.split(order, self.batch_size):
-            yield self._images.index_select(0, index), self._labels.index_select(0, index)
-
-    def fetch(self, step: int) -> Any:
-        return next(self._batches)
+    def _next(self, step: int) -> Tuple[Tensor, Tensor]:
+        inputs, targets = next(self._batches)
+        return inputs, targets
 
     def update(self, batch: Any) -> float:
         return 0.0
@@ -102,7 +97,8 @@ class Passes:
         return Evaluation(loss=0.0, samples=self.steps_per_epoch * self.batch_size)
 
     def treatment(self) -> Pairs:
-        return (("framework_version", str(torch.__version__)),)
+        threads = ("threads", torch.get_num_threads())
+        return (("framework_version", str(torch.__version__)), threads)
 
 
 def start(params: Params, seed: int, arrays: Optional[Arrays]) -> Passes:

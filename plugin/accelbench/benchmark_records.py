@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from accelbench.fixtures import trains
+
 if TYPE_CHECKING:
     from accelbench.records import Outcome, Run
 
@@ -30,7 +32,7 @@ def select(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         return
     skip = pytest.mark.skip(reason="Skipping training (--benchmark-skip active).")
     for item in items:
-        if "train" not in getattr(item, "fixturenames", ()):
+        if not trains(item):
             continue
         if session.only:
             item.own_markers[:] = [m for m in item.own_markers if not _is_skip_by_only(m)]
@@ -52,6 +54,8 @@ def record(config: pytest.Config, outcomes: Sequence[tuple[str, Outcome]]) -> No
         return
     seen: dict[str, int] = {}
     for test, outcome in sorted(outcomes, key=lambda pair: pair[0]):
+        if not outcome.expected:  # the readings of a broken run are no benchmark
+            continue
         number = seen[test] = seen.get(test, 0) + 1
         name = test if number == 1 else f"{test}:{number}"
         epochs = outcome.run.epochs

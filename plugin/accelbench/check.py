@@ -45,7 +45,7 @@ class Court:
         metric = metrics.metric(name)
         reading = metric.read(run)
         if reading is None:
-            return Verdict(name, statuses.INCONCLUSIVE, message=_why_no_reading(run, name))
+            return _without_reading(run, name)
         if metric.scope == "device" and contended(run):
             message = (
                 f"other processes used over {FOREIGN_CPU_CORES} cores while it was timed: "
@@ -59,7 +59,7 @@ class Court:
                 statuses.WORKLOAD_CHANGED,
                 reading.value,
                 message=f"{run.spec.workload}'s file was edited since its baseline was recorded: "
-                "--update-baselines records the new one",
+                "--update-baselines --seeds 10 records the new one",
             )
         digits = exact_digits if metric.scope == "portable" else None
         readings = [r for r in map(metric.read, reference.runs) if r is not None]
@@ -104,8 +104,16 @@ def _shown(name: str, reading: Reading) -> Verdict:
     return Verdict(name, statuses.SHOWN, reading.value, gated=False, message=message)
 
 
-def _why_no_reading(run: Run, name: str) -> str:
+def _without_reading(run: Run, name: str) -> Verdict:
+    """Return the verdict on a gated metric that a run does not have.
+
+    A throughput waits for a steady state; any other gate could never be judged: it must go.
+    """
     counters = run.counters
-    if name == "throughput" and not counters.steady_state:
-        return f"no steady state in {counters.steady_steps + counters.warm_up_steps} steps"
-    return f"this run has no {name}"
+    if name == "throughput":
+        steps = counters.steady_steps + counters.warm_up_steps
+        message = f"no steady state in {steps} steps: train longer, or drop the gate"
+        return Verdict(name, statuses.INCONCLUSIVE, message=message)
+    hint = "set target_accuracy" if name == "time_to_accuracy" else "remove it from gates"
+    message = f"{run.spec.workload} has no {name}, which is gated: {hint}"
+    return Verdict(name, statuses.FAILED, message=message)

@@ -23,7 +23,7 @@ from typing import (
     get_type_hints,
 )
 
-from accelbench.records import Scalar
+from accelbench.records import Scalar, State
 
 Json = Union[None, bool, int, float, str, List["Json"], Dict[str, "Json"]]
 T = TypeVar("T")
@@ -33,6 +33,8 @@ _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 def to_json(value: object) -> Json:
     """Return a record, or a tuple of them, as JSON values; TypeError for anything unknown."""
+    if isinstance(value, State):
+        return str(value)
     if is_dataclass(value) and not isinstance(value, type):
         record: Dict[str, Json] = {}
         for item in fields(value):
@@ -121,6 +123,8 @@ def _decode_pairs(value: Json, where: str) -> Tuple[Tuple[str, Scalar], ...]:
 
 
 def _decode(hint: Any, value: Json, where: str) -> Any:  # noqa: ANN401  # the type is the argument
+    if hint is State and isinstance(value, str):
+        return State.parse(value)
     if isinstance(hint, type) and is_dataclass(hint):
         return _decode_record(hint, value, where)
     origin = get_origin(hint)

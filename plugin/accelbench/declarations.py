@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from accelbench import metrics
+from accelbench.records import INLINE
 
 if TYPE_CHECKING:
     from accelbench.records import Pairs, Scalar
+
+TIERS = ("smoke", "nightly", "paper")
+"""The tiers, from the shortest: embedded data, real data, every published row."""
 
 
 class DeclarationError(Exception):
@@ -79,6 +83,45 @@ class Declaration:
         """Return the cells of a tier; none where the workload has no such tier."""
         return dict(self.tiers).get(tier, ())
 
+    def cell(  # noqa: PLR0913  # what a user may say of a training
+        self,
+        tier: str | Cell,
+        *,
+        dataset: str | None = None,
+        epochs: int | None = None,
+        gates: Sequence[str] | None = None,
+        expect: str | None = None,
+        params: Iterable[tuple[str, object]] = (),
+    ) -> Cell:
+        """Return a cell as it is wanted; DeclarationError.
+
+        What is not said comes from the tier's first cell, or from the cell that is given.
+        """
+        base = tier if isinstance(tier, Cell) else self._first(tier)
+        said: dict[str, Any] = {
+            "dataset": dataset,
+            "epochs": epochs,
+            "gates": None if gates is None else self._gates(gates),
+            "expect": expect,
+            "params": self.params({**dict(base.params), **dict(params)}),
+        }
+        return replace(base, **{key: value for key, value in said.items() if value is not None})
+
+    def _first(self, tier: str) -> Cell:
+        """Return a tier's first cell, else the smoke tier's, else one on the smallest data."""
+        for cell in (*self.cells(tier), *self.cells("smoke")):
+            return cell
+        dataset = INLINE if self.input_size == (0, 0) else "digits"
+        return Cell(self.name, dataset=dataset, epochs=1, gates=())
+
+    def _gates(self, gates: Sequence[str]) -> tuple[str, ...]:
+        # A text is a sequence too: of letters, each of which would be looked up as a metric.
+        if isinstance(gates, str) or not isinstance(gates, Iterable):
+            raise DeclarationError(
+                f"workload {self.name}: gates must be a list of metrics, not {gates!r}"
+            )
+        return tuple(gates)
+
     def params(self, values: Mapping[str, object]) -> Pairs:
         """Return explicit parameters, checked and typed, sorted by name; DeclarationError."""
         return tuple(sorted((key, self._checked(key, value)) for key, value in values.items()))
@@ -117,17 +160,25 @@ class Declaration:
             raise DeclarationError(
                 f"{place} takes {_KINDS[type(default)]} such as {default!r}, not {value!r}"
             )
-        allowed = dict(self.choices).get(key)
-        if allowed is not None and value not in allowed:
-            raise DeclarationError(
-                f"{place} is one of {', '.join(map(str, allowed))}, not {value!r}"
-            )
-        if isinstance(value, float) and not math.isfinite(value):
-            raise DeclarationError(f"{place} must be finite, not {value!r}")
-        if key == "batch_size" and isinstance(value, int) and value < 1:
-            raise DeclarationError(f"{place} must be 1 or more, not {value}")
+        wanted = self._out_of_range(key, value)
+        if wanted is not None:
+            raise DeclarationError(f"{place} {wanted}, not {value!r}")
         return value
 
+    def _out_of_range(self, key: str, value: Scalar) -> str | None:
+        """Return what a value of the right type should have been; None where it fits."""
+        allowed = dict(self.choices).get(key)
+        if allowed is not None and value not in allowed:
+            return f"is one of {', '.join(map(str, allowed))}"
+        if isinstance(value, float) and not math.isfinite(value):
+            return "must be finite"
+        if type(value) is int and key in _LEAST and value < _LEAST[key]:
+            return f"must be {_LEAST[key]} or more"
+        return None
+
+
+_LEAST = {"batch_size": 1, "steps": 1, "train_samples": 0}
+"""The least that a whole number of this name may be; 0 training samples stand for all."""
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 

@@ -21,6 +21,7 @@ import psutil
 from execnet import gateway_base, gateway_bootstrap
 
 import accelbench
+from accelbench.runlog import LARGEST_BYTES
 from accelbench.workers import watchdog
 from accelbench.workers.watchdog import RUN_VARIABLE
 
@@ -77,6 +78,7 @@ class Worker:
             os.close(self._lifeline)
             self._watchdog.wait()
             raise AttachError(f"cannot start {argv[0]}: {error.strerror}") from None
+        self._root = psutil.Process(self._process.pid)  # by its start time too: pids are reused
         self._log = log
         self._gateway: Any = None
 
@@ -88,7 +90,7 @@ class Worker:
         try:
             self._skip_noise()
             spec = execnet.XSpec("popen//python=python")
-            spec.id = self.run_id
+            spec.id = "worker"  # execnet pastes it into source: nothing of the user's may be in it
             spec.execmodel = "main_thread_only"
             streams = _Streams(self._process)
             self._gateway = gateway_bootstrap.bootstrap(streams, spec)
@@ -102,11 +104,17 @@ class Worker:
     def _skip_noise(self) -> None:
         """Move what comes before the marker to the log: wrapper scripts and modules talk."""
         stdout = cast("IO[bytes]", self._process.stdout)
+        size = 0
         with self._log.open("ab") as sink:
             while True:
-                line = stdout.readline()
+                line = stdout.readline(2**16)
+                size += len(line)
                 if not line:
                     raise EOFError
+                if size > LARGEST_BYTES:
+                    raise AttachError(
+                        f"the command printed over {LARGEST_BYTES >> 20} MiB and started no worker"
+                    )
                 if line.endswith(_MARKER):
                     sink.write(line[: -len(_MARKER)])
                     return
@@ -133,7 +141,7 @@ class Worker:
         """
         with suppress(psutil.NoSuchProcess):
             # The first process first: a shell would report its child's end in the log.
-            _signal([*reversed(_tree(self._process.pid))], signal.SIGKILL)
+            _signal([*reversed(_tree(self._root))], signal.SIGKILL)
         _signal(_started_under(self.run_id), signal.SIGKILL)
 
     def finish(self, timeout_seconds: float) -> None:
@@ -147,7 +155,7 @@ class Worker:
         """End the whole process tree and everything that was started under this run."""
         try:
             with suppress(psutil.NoSuchProcess):
-                _end(_tree(self._process.pid), grace_seconds)
+                _end(_tree(self._root), grace_seconds)
         finally:  # a second Ctrl-C ends the grace, and nothing else
             os.close(self._lifeline)  # the watchdog kills whatever had left the tree
             _end(_started_under(self.run_id), 0.0)
@@ -177,8 +185,7 @@ class _Streams(gateway_base.Popen2IO):  # type: ignore[misc]  # execnet has no t
         self._process.kill()
 
 
-def _tree(pid: int) -> list[psutil.Process]:
-    root = psutil.Process(pid)
+def _tree(root: psutil.Process) -> list[psutil.Process]:
     return [*root.children(recursive=True), root]
 
 

@@ -64,11 +64,12 @@ def hold(
     try:
         queue_seconds = _queue(descriptor, folder / f"accelbench-{unit}.queue", unit, waiting)
         _say_who(descriptor, purpose)
-        yield Lease(unit, descriptor, queue_seconds)
-        os.ftruncate(descriptor, 0)
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        try:
+            yield Lease(unit, descriptor, queue_seconds)
+        finally:
+            os.ftruncate(descriptor, 0)
     finally:
-        os.close(descriptor)
+        os.close(descriptor)  # never unlocked: a process of the run that is left still holds it
 
 
 def _queue(

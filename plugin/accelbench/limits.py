@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -56,6 +57,10 @@ def _positive(place: str, text: str) -> float:
         seconds = -1.0
     if not seconds > 0:
         raise ValueError(f"{place}: a number of seconds above 0 is expected, not {text!r}")
+    if seconds > threading.TIMEOUT_MAX:  # no timer and no wait takes more
+        raise ValueError(
+            f"{place}: at most {threading.TIMEOUT_MAX:.0f} seconds are possible, not {text!r}"
+        )
     return seconds
 
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from accelbench.declarations import TIERS
 from accelbench.devices import UnknownDeviceError, default_ids, kind_of
 from accelbench.limits import Limits, parse_limits
 from accelbench.seeds import new_session_id
-from accelbench.settings import Settings, SettingsError, default_data_root, device_configs
-
-TIERS = ("smoke", "nightly", "paper")
+from accelbench.settings import (
+    WORKLOADS,
+    Settings,
+    SettingsError,
+    default_data_root,
+    device_configs,
+)
 
 
 @dataclass(frozen=True)
@@ -53,65 +59,90 @@ def configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: trains on the device {name}")
 
 
+_OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        "--tier",
+        {
+            "default": "smoke",
+            "choices": TIERS,
+            "help": "Which points of each workload to train: smoke (embedded data, minutes), "
+            "nightly (real data), paper (every published row)",
+        },
+    ),
+    (
+        "--devices",
+        {
+            "metavar": "IDS",
+            "help": "Device ids to offer, separated by commas (default: ini accelbench_devices, "
+            "or all)",
+        },
+    ),
+    (
+        "--require-device",
+        {
+            "action": "append",
+            "default": [],
+            "metavar": "ID",
+            "help": "Fail where this device is absent or unused, instead of skipping (repeatable)",
+        },
+    ),
+    (
+        "--data-root",
+        {
+            "metavar": "DIR",
+            "help": "Where data sets lie (default: ACCELBENCH_DATA, or the user's cache)",
+        },
+    ),
+    (
+        "--run-timeout",
+        {
+            "type": float,
+            "default": 3600.0,
+            "metavar": "SECONDS",
+            "help": "Longest time of one run, queueing apart (default: %(default)g)",
+        },
+    ),
+    (
+        "--stall-timeout",
+        {
+            "action": "append",
+            "default": [],
+            "metavar": "[PHASE=]SECONDS",
+            "help": "Longest time without progress in a phase, or in all of them (repeatable)",
+        },
+    ),
+    (
+        "--update-baselines",
+        {
+            "action": "store_true",
+            "help": "Append this session's runs to the baselines as reference runs",
+        },
+    ),
+    (
+        "--accept-regression",
+        {
+            "metavar": "REASON",
+            "help": "With --update-baselines: let a regression pass and open a new segment with it",
+        },
+    ),
+    (
+        "--seeds",
+        {
+            "type": int,
+            "default": 1,
+            "metavar": "N",
+            "help": "With --update-baselines: record N reference runs of each cell, N fresh seeds",
+        },
+    ),
+)
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Declare the options and the ini values."""
     group = parser.getgroup("accelbench", "model training as a regression test")
-    group.addoption(
-        "--tier",
-        default="smoke",
-        choices=TIERS,
-        help="Which points of each workload to train: smoke (embedded data, minutes), nightly "
-        "(real data), paper (every published row)",
-    )
-    group.addoption(
-        "--devices",
-        metavar="IDS",
-        help="Device ids to offer, separated by commas (default: ini accelbench_devices, or all)",
-    )
-    group.addoption(
-        "--require-device",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="Fail where this device is absent or unused, instead of skipping (repeatable)",
-    )
-    group.addoption(
-        "--data-root",
-        metavar="DIR",
-        help="Where data sets lie (default: ACCELBENCH_DATA, or the user's cache)",
-    )
-    group.addoption(
-        "--run-timeout",
-        type=float,
-        default=3600.0,
-        metavar="SECONDS",
-        help="Longest time of one run, queueing apart (default: %(default)g)",
-    )
-    group.addoption(
-        "--stall-timeout",
-        action="append",
-        default=[],
-        metavar="[PHASE=]SECONDS",
-        help="Longest time without progress in a phase, or in all of them (repeatable)",
-    )
-    group.addoption(
-        "--update-baselines",
-        action="store_true",
-        help="Append this session's runs to the baselines as reference runs",
-    )
-    group.addoption(
-        "--accept-regression",
-        metavar="REASON",
-        help="With --update-baselines: let a regression pass and open a new segment with it",
-    )
-    group.addoption(
-        "--seeds",
-        type=int,
-        default=1,
-        metavar="N",
-        help="With --update-baselines: record N reference runs of each cell, N fresh seeds",
-    )
-    parser.addini("accelbench_workloads", "folder of workload files", default="bench/workloads")
+    for flag, keywords in _OPTIONS:
+        group.addoption(flag, **keywords)
+    parser.addini("accelbench_workloads", "folder of workload files", default=WORKLOADS)
     parser.addini("accelbench_baselines", "folder of baselines", default="baselines")
     parser.addini("accelbench_devices", "device ids to offer", type="args", default=[])
 
@@ -156,7 +187,8 @@ def _parse(config: pytest.Config) -> Options:
     )
 
 
-def _known(ids: Sequence[str]) -> tuple[str, ...]:
+def _known(given: Sequence[str]) -> tuple[str, ...]:
+    ids = [device.strip() for device in given]
     for device in ids:
         kind_of(device)
     return tuple(dict.fromkeys(ids))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accelbench import benchmark_records, fixtures, options
-from accelbench.fixtures import cerebras, cpu, device, gpu, ipu, train
+from accelbench.fixtures import _cell, _device, cell, cerebras, cpu, device, gpu, ipu, train
 from accelbench.options import PROPERTY
 
 if TYPE_CHECKING:
     from accelbench.session import Session
 
-__all__ = ["cerebras", "cpu", "device", "gpu", "ipu", "train"]
+__all__ = ["_cell", "_device", "cell", "cerebras", "cpu", "device", "gpu", "ipu", "train"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,6 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Parse the options and register the markers; the controller gets its own plugin."""
     options.configure(config)
+    config.addinivalue_line("markers", fixtures.GATES_MARKER)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Controller(config), "accelbench-controller")
 
@@ -50,10 +51,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember whether the test's own part failed."""
+    """Remember whether the test's own part passed."""
     report = yield
     if call.when == "call":
-        item.stash[fixtures.CALL_FAILED] = report.failed
+        item.stash[fixtures.CALL_PASSED] = report.passed
     return report
 
 
@@ -90,8 +91,9 @@ class Controller:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return (yield)
 
+    @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show the table of verdicts."""
+        """Show the table of verdicts, below pytest-benchmark's tables."""
         if self._session is not None:
             from accelbench.report import summary
 

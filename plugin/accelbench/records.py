@@ -53,6 +53,12 @@ class State:
     name: str
     detail: str = ""
 
+    @classmethod
+    def parse(cls, text: str) -> State:
+        """Return the state that `str` wrote: `name` or `name(detail)`."""
+        name, _, detail = text.partition("(")
+        return cls(name, detail[:-1])
+
     def __str__(self) -> str:
         return f"{self.name}({self.detail})" if self.detail else self.name
 

@@ -1,4 +1,4 @@
-"""Seeds: derived from the session and the cell, never one that is stored already."""
+"""Seeds: derived from the session and the test, never one that is stored already."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ def new_session_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
-def derive(session_id: str, cell: str, number: int, stored: Collection[int]) -> int:
-    """Return the seed of a session's `number`-th run of a cell, in 0 .. 2**31 - 1.
+def derive(session_id: str, origin: str, number: int, stored: Collection[int]) -> int:
+    """Return the seed of the `number`-th run of an origin (a test) in a session: 0 .. 2**31 - 1.
 
     A fixed seed would draw one number of the distribution for ever; so would a stored one.
     """
     salt = 0
     while True:
-        text = f"{session_id}/{cell}/{number}/{salt}"
+        text = f"{session_id}/{origin}/{number}/{salt}"
         seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
         if seed not in stored:
             return seed

@@ -15,7 +15,7 @@ from accelbench.records import Outcome, Run, Verdict
 from accelbench.settings import accepted_by
 from accelbench.store import Baselines, Problem, StoreError
 from accelbench.store.baselines import SCOPES, refusal
-from accelbench.store.identity import Scope
+from accelbench.store.identity import Scope, key_of
 from accelbench.trainer import chance
 from accelbench.verdict import statuses
 
@@ -84,7 +84,22 @@ class Session:
             return "other processes kept the host busy"
         accepted = self._opens_segment(outcome, "portable")
         known = () if accepted else self.baselines.reference(run, "portable").runs
-        return refusal(run, known, chance(run.spec.dataset))
+        return refusal(run, known or self._peers(run, accepted), chance(run.spec.dataset))
+
+    def _peers(self, run: Run, accepted: bool) -> tuple[Run, ...]:  # noqa: FBT001  # as its outcome
+        """Return the session's own runs of a run's key, where nothing stored is to be kept to.
+
+        Those of an accepted regression have only each other: beside the runs of another device
+        that is as good as before, all of them would have collapsed.
+        """
+        key = key_of(run, "portable")
+        return tuple(
+            peer
+            for _, outcome in self.outcomes
+            if self._opens_segment(outcome, "portable") == accepted
+            for peer in (outcome.run, *outcome.references)
+            if key_of(peer, "portable") == key
+        )
 
     def _opens_segment(self, outcome: Outcome, scope: Scope) -> bool:
         """Tell whether an accepted regression makes an outcome's runs a new reference."""
@@ -97,12 +112,12 @@ class Session:
             return
         root = self.options.settings.root
         try:
-            files = self.baselines.add(runs, reason, accepted_by(root), segment=segment)
+            written = self.baselines.add(runs, reason, accepted_by(root), segment=segment)
         except StoreError as error:
             self.errors.append(str(error))
             return
-        count = len({run.provenance.run_id for run, _ in runs})
-        self.notes.append(f"{count} reference runs recorded in {files} baseline files")
+        count = len({run.provenance.run_id for fresh in written.values() for run in fresh})
+        self.notes.append(f"{count} reference runs recorded in {len(written)} baseline files")
 
 
 def _gated(outcome: Outcome, scope: Scope) -> list[Verdict]:

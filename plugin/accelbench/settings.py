@@ -6,15 +6,20 @@ import hashlib
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import accelbench
 from accelbench.devices import DeviceConfig, UnknownDeviceError, kind_of
 
 if TYPE_CHECKING:
     from accelbench.records import Pairs
+
+
+WORKLOADS = "bench/workloads"
+"""Where workload files lie, under a checkout that says nothing else."""
 
 
 class SettingsError(Exception):
@@ -46,24 +51,32 @@ def default_data_root() -> Path:
     return Path(platformdirs.user_cache_dir("accelbench"))
 
 
-def pyproject(root: Path) -> dict[str, object]:
+def tool_tables(root: Path) -> dict[str, object]:
     """Return the tables under [tool] of a checkout's pyproject.toml; SettingsError."""
     import tomllib
 
+    path = root / "pyproject.toml"
     try:
-        with (root / "pyproject.toml").open("rb") as file:
-            tool = tomllib.load(file).get("tool", {})
+        with path.open("rb") as file:
+            content = tomllib.load(file)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:  # not TOML, not UTF-8, not readable
-        raise SettingsError(f"{root / 'pyproject.toml'}: {error}") from None
-    return tool if isinstance(tool, dict) else {}
+        raise SettingsError(f"{path}: {error}") from None
+    return _table(path, content, "tool")
+
+
+def _table(path: Path, tables: Mapping[str, object], name: str, above: str = "") -> dict[str, Any]:
+    found = tables.get(name, {})
+    if not isinstance(found, dict):
+        raise SettingsError(f"{path}: [{above}{name}] must be a table, not {found!r}")
+    return found
 
 
 def device_configs(root: Path) -> tuple[tuple[str, DeviceConfig], ...]:
     """Return the configured devices of a checkout: [tool.accelbench.device.ID]; SettingsError."""
-    section = pyproject(root).get("accelbench", {})
-    tables = section.get("device", {}) if isinstance(section, dict) else {}
+    section = _table(root / "pyproject.toml", tool_tables(root), "accelbench", "tool.")
+    tables = section.get("device", {})
     if not isinstance(tables, dict) or not all(isinstance(each, dict) for each in tables.values()):
         raise SettingsError(
             f"{root / 'pyproject.toml'}: a device is configured as [tool.accelbench.device.ID]"
@@ -78,17 +91,60 @@ def device_configs(root: Path) -> tuple[tuple[str, DeviceConfig], ...]:
     return tuple(found)
 
 
-def from_checkout(root: Path) -> Settings:
-    """Return the settings of a checkout for the command line, from its pyproject.toml."""
-    pytest_table = pyproject(root).get("pytest", {})
-    ini = pytest_table.get("ini_options", {}) if isinstance(pytest_table, dict) else {}
+def from_checkout(folder: Path) -> Settings:
+    """Return, for the command line, the settings of the checkout around a folder; SettingsError."""
+    root, ini = _checkout(folder)
     return Settings(
         root=root,
-        workloads=root / str(ini.get("accelbench_workloads", "bench/workloads")),
+        workloads=root / str(ini.get("accelbench_workloads", WORKLOADS)),
         baselines=root / str(ini.get("accelbench_baselines", "baselines")),
         data_root=default_data_root(),
         devices=device_configs(root),
     )
+
+
+def _checkout(folder: Path) -> tuple[Path, Mapping[str, object]]:
+    """Return the nearest folder, upwards, that has workloads, and what it tells pytest."""
+    for root in (folder, *folder.parents):
+        if any((root / name).is_file() for name in ("pyproject.toml", *_INI_SECTIONS)):
+            ini = _pytest_settings(root)
+            if "accelbench_workloads" in ini or (root / WORKLOADS).is_dir():
+                return root, ini
+    return folder, {}
+
+
+_INI_SECTIONS = {"pytest.ini": "pytest", "tox.ini": "pytest", "setup.cfg": "tool:pytest"}
+
+
+def _pytest_settings(root: Path) -> Mapping[str, object]:
+    """Return pytest's settings of a folder: like pytest, of the first file that has any."""
+    return (
+        _ini_section(root, "pytest.ini")
+        or _pyproject_section(root)
+        or _ini_section(root, "tox.ini")
+        or _ini_section(root, "setup.cfg")
+    )
+
+
+def _pyproject_section(root: Path) -> Mapping[str, object]:
+    path = root / "pyproject.toml"
+    table = _table(path, tool_tables(root), "pytest", "tool.")
+    return _table(path, table, "ini_options", "tool.pytest.") or table
+
+
+def _ini_section(root: Path, name: str) -> Mapping[str, object]:
+    import configparser
+
+    # Values of other tools stand there too: no interpolation, and keys without a value.
+    parser = configparser.ConfigParser(interpolation=None, allow_no_value=True)
+    try:
+        parser.read_string((root / name).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, configparser.Error) as error:
+        raise SettingsError(f"{root / name}: {' '.join(str(error).split())}") from None
+    section = _INI_SECTIONS[name]
+    return dict(parser[section]) if parser.has_section(section) else {}
 
 
 def session_treatment(root: Path) -> Pairs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import secrets
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -28,9 +29,9 @@ class Trainer:
     logs: Path
     listener: Listener
 
-    def seed(self, cell: Cell, device: str, number: int, stored: Collection[int]) -> int:
-        """Return the seed of this session's `number`-th run of a cell on a device."""
-        return seeds.derive(self.session_id, f"{cell.name}/{device}", number, stored)
+    def seed(self, origin: str, number: int, stored: Collection[int]) -> int:
+        """Return the seed of the `number`-th run that one origin (a test) makes in this session."""
+        return seeds.derive(self.session_id, origin, number, stored)
 
     def run(self, declaration: Declaration, cell: Cell, place: Place, seed: int) -> Run:
         """Train a cell once in a fresh worker.
@@ -51,9 +52,9 @@ class Trainer:
             series=declaration.series,
         )
         job = Job(spec, str(declaration.path.resolve()), declaration.trained_by, files)
-        run_id = f"{self.session_id}/{cell.name}/{spec.device}/{seed}"
+        run_id = secrets.token_hex(4)
         provenance = Provenance(
-            run_id=run_id,
+            run_id=f"{self.session_id}/{run_id}",
             session_id=self.session_id,
             time=now(),
             workload_fingerprint=declaration.fingerprint,
@@ -62,7 +63,7 @@ class Trainer:
             treatment=tuple(sorted((*self.treatment, *place.device.facts))),
         )
         self.logs.mkdir(parents=True, exist_ok=True)
-        log = self.logs / f"{cell.name}-{spec.device}-{seed}.log".replace("/", "_")
+        log = self.logs / f"{declaration.name}-{spec.device}-{run_id}.log"
         how = launch.Launch(place.device, place.config, self.limits, log, self.listener)
         return launch.run(job, provenance, how)
 
@@ -106,10 +107,12 @@ def missing_framework(declaration: Declaration, config: DeviceConfig) -> str | N
     """Return why a workload's framework is not there, as far as this interpreter can tell."""
     if config.setup or config.command != (sys.executable,):
         return None
-    if importlib.util.find_spec(declaration.framework) is not None:
+    # Of a dotted name only the first part: to find what is inside a package imports the package.
+    name = declaration.framework.partition(".")[0]
+    if importlib.util.find_spec(name) is not None:
         return None
-    name = declaration.framework
+    wanted = f"'pytest-accelbench[{name}]'" if name in {"torch", "tensorflow"} else name
     return (
         f"workload {declaration.name} needs {name}, which {sys.executable} does not have: "
-        f"python -m pip install 'pytest-accelbench[{name}]'"
+        f"python -m pip install {wanted}"
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from accelbench.declarations import Cell, Declaration, DeclarationError
 from accelbench.devices import Found
 from accelbench.lease import LeaseError
 from accelbench.options import GATES, OPTIONS, PROPERTY, SESSION_ID, Options
-from accelbench.records import INLINE, Outcome, Run, Scalar, Verdict
+from accelbench.records import Outcome, Run, Scalar, Verdict
 from accelbench.report.progress import listener
 from accelbench.settings import session_treatment
 from accelbench.store import Baselines
@@ -31,6 +33,7 @@ class Context:
     trainer: Trainer
     baselines: Baselines
     gates: int
+    rerun: Callable[[str], list[str]]
 
 
 CONTEXT = pytest.StashKey[Context]()
@@ -56,7 +59,17 @@ def _context(config: pytest.Config, scratch: Path) -> Context:
             plugins.getplugin("terminalreporter"), plugins.getplugin("capturemanager")
         ),
     )
-    return Context(options, trainer, Baselines(options.settings.baselines), config.stash[GATES])
+    given = [] if options.tier == "smoke" else ["--tier", options.tier]
+    root = config.getoption("--data-root")
+    given += ["--data-root", str(root)] if root else []
+
+    def rerun(nodeid: str) -> list[str]:
+        file, colons, rest = nodeid.partition("::")
+        place = os.path.relpath(config.rootpath / file, config.invocation_params.dir)
+        return ["pytest", f"{place}{colons}{rest}", *given]
+
+    baselines = Baselines(options.settings.baselines)
+    return Context(options, trainer, baselines, config.stash[GATES], rerun)
 
 
 def absent(reason: str, *, required: bool) -> None:
@@ -73,15 +86,26 @@ class Train:
     context: Context
     node: pytest.Item
     device: Found
-    unchecked: list[str] = field(default_factory=list)
+    unchecked: list[Trained] = field(default_factory=list)
     runs: int = 0
+    checked_gates: int = 0
 
-    def fail_if_unchecked(self) -> None:
-        """Fail a test that trained and never checked: it could not have found anything."""
+    def settle(self, counted_gates: int) -> None:
+        """Fail a test that never checked what it trained, or checked more than was counted.
+
+        The first could not have found anything; the second breaks the session's error rate.
+        """
         if self.unchecked:
+            names = ", ".join(trained.cell.name for trained in self.unchecked)
             pytest.fail(
-                f"trained and never checked: {', '.join(self.unchecked)}; "
-                "call .check() on what train() returned",
+                f"trained and never checked: {names}; call .check() on what train() returned",
+                pytrace=False,
+            )
+        if self.checked_gates > counted_gates:
+            pytest.fail(
+                f"checked {self.checked_gates} gated metrics where {counted_gates} were counted, "
+                "so that the session's rate of false alarms does not hold: mark the test "
+                f"@pytest.mark.gates({self.checked_gates})",
                 pytrace=False,
             )
 
@@ -104,22 +128,22 @@ class Train:
         name = workload.workload if isinstance(workload, Cell) else workload
         try:
             declaration = workload_files.find(options.settings.workloads, name)
-            cell = workload if isinstance(workload, Cell) else None
-            cell = cell or _default_cell(declaration, options.tier)
-            cell = replace(
-                cell,
-                dataset=dataset or cell.dataset,
-                epochs=epochs if epochs is not None else cell.epochs,
-                gates=tuple(gates) if gates is not None else cell.gates,
-                expect=expect or cell.expect,
-                params=declaration.params({**dict(cell.params), **params}),
+            cell = declaration.cell(
+                workload if isinstance(workload, Cell) else options.tier,
+                dataset=dataset,
+                epochs=epochs,
+                gates=gates,
+                expect=expect,
+                params=params.items(),
             )
             run = self._run(declaration, cell)
         except (DeclarationError, DataDamagedError, LeaseError) as error:
             raise pytest.fail.Exception(str(error), pytrace=False) from None
         except DataMissingError as error:
             raise pytest.skip.Exception(str(error)) from None
-        return Trained(self, declaration, cell, run)
+        trained = Trained(self, declaration, cell, run)
+        self.unchecked.append(trained)
+        return trained
 
     def _run(self, declaration: Declaration, cell: Cell) -> Run:
         options = self.context.options
@@ -128,35 +152,25 @@ class Train:
         if missing:
             absent(missing, required=self.device.device in options.required)
         stored = self.context.baselines.seeds(declaration.name)
-        seed = self.context.trainer.seed(cell, self.device.device, self.runs, stored)
+        seed = self.context.trainer.seed(self.node.nodeid, self.runs, stored)
         self.runs += 1
         run = self.context.trainer.run(declaration, cell, Place(self.device, config), seed)
         if run.state.name not in {"completed", "diverged"}:
             self.report(Outcome(run.condensed(), (), expected=False, message=run.message))
             pytest.fail(f"{cell.name} {run.state}: {run.message}", pytrace=False)
-        self.unchecked.append(cell.name)
         return run
 
     def report(self, outcome: Outcome) -> None:
         """Hand an outcome to the controller, with the test's report."""
         self.node.user_properties.append((PROPERTY, codec.to_json(outcome)))
 
-    def again(self, declaration: Declaration, cell: Cell, count: int) -> tuple[Run, ...]:
-        """Train a cell `count` times more, with fresh seeds, to record as references."""
-        runs = tuple(self._run(declaration, cell).condensed() for _ in range(count))
-        del self.unchecked[len(self.unchecked) - count :]
-        return runs
+    def again(self, trained: Trained, references: list[Run]) -> None:
+        """Train a cell again with fresh seeds, until `--seeds` are there to record."""
+        while len(references) < self.context.options.seeds - 1:
+            references.append(self._run(trained.declaration, trained.cell).condensed())
 
 
-def _default_cell(declaration: Declaration, tier: str) -> Cell:
-    cells = declaration.cells(tier) or declaration.cells("smoke")
-    if cells:
-        return cells[0]
-    dataset = INLINE if declaration.input_size == (0, 0) else "digits"
-    return Cell(declaration.name, dataset=dataset, epochs=1, gates=())
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trained:
     """A training that ended; `check` judges it."""
 
@@ -167,20 +181,25 @@ class Trained:
 
     def check(self) -> tuple[Verdict, ...]:
         """Judge the run's gated metrics against its baseline; a regression fails the test."""
-        self.train.unchecked.remove(self.cell.name)
-        options = self.train.context.options
+        if self not in self.train.unchecked:
+            pytest.fail(f"{self.cell.name} was checked already: check() once", pytrace=False)
+        self.train.unchecked.remove(self)
         if self.run.state.name != self.cell.expect:
             message = f"{self.cell.name} {self.run.state}, expected {self.cell.expect}"
             message += f": {self.run.message}" if self.run.message else ""
             self._report((), message, expected=False)
             pytest.fail(message, pytrace=False)
         verdicts = self._verdicts() if self.cell.expect == "completed" else ()
+        self.train.checked_gates += len(self.cell.gates) if verdicts else 0
         red = [v for v in verdicts if v.status in RED and not self._accepted(v)]
-        again: tuple[Run, ...] = ()
-        if options.update_baselines and self.cell.expect == "completed" and not red:
-            again = self.train.again(self.declaration, self.cell, options.seeds - 1)
         message = "\n".join(v.message for v in red)
-        self._report(verdicts, message, references=again)
+        references: list[Run] = []
+        try:
+            recording = self.train.context.options.update_baselines and self.cell.gates
+            if recording and verdicts and not red:
+                self.train.again(self, references)
+        finally:  # a reference run that crashes must not take this run's verdicts along
+            self._report(verdicts, message, references=tuple(references))
         if red:
             pytest.fail(f"{self.cell.name} on {self.run.spec.device}: {message}", pytrace=False)
         return verdicts
@@ -190,12 +209,10 @@ class Trained:
         return verdict.status == statuses.REGRESSED and options.accept_regression is not None
 
     def _verdicts(self) -> tuple[Verdict, ...]:
-        court = Court(
-            baselines=self.train.context.baselines,
-            gates=self.train.context.gates,
-            accept_command=f'pytest "{self.train.node.nodeid}" --update-baselines '
-            '--accept-regression "REASON"',
-        )
+        context = self.train.context
+        accept = [*context.rerun(self.train.node.nodeid), "--update-baselines"]
+        accept += ["--seeds", "10", "--accept-regression", "REASON"]
+        court = Court(context.baselines, context.gates, accept_command=shlex.join(accept))
         return court.verdicts(self.run, self.cell.gates, self.declaration.exact_digits)
 
     def _report(

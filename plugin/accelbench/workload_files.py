@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import accelbench
-from accelbench.declarations import Cell, Declaration, DeclarationError, suggestion
+from accelbench.declarations import TIERS, Cell, Declaration, DeclarationError, suggestion
 from accelbench.fingerprint import code_fingerprint
 
 if TYPE_CHECKING:
@@ -100,34 +101,42 @@ _DECLARED = {
 
 
 def _declaration(path: Path, literals: Mapping[str, object], fingerprint: str) -> Declaration:
-    def table(name: str) -> dict[str, object]:
-        value = literals.get(name, {})
-        if not isinstance(value, dict):
-            raise TypeError(f"{name} must be a dict")
-        return value
-
-    way, ways = literals["TRAINED_BY"], _ways()
-    if way not in ways:
-        raise ValueError(f"unknown way to train {way!r} (TRAINED_BY); known: {', '.join(ways)}")
-    digits = literals.get("EXACT_DIGITS")
+    defaults = _defaults(_table(literals, "PARAMETERS"))
     bare = Declaration(
         name=path.stem,
         path=path,
-        framework=str(literals["FRAMEWORK"]),
-        trained_by=str(literals["TRAINED_BY"]),
+        framework=_framework(literals["FRAMEWORK"]),
+        trained_by=_way(literals["TRAINED_BY"]),
         series=str(literals.get("SERIES", "float32-eager")),
-        defaults=tuple((key, _scalar(value)) for key, value in table("PARAMETERS").items()),
-        choices=tuple((key, tuple(value)) for key, value in table("CHOICES").items()),  # type: ignore[arg-type]  # a TypeError is reported
+        defaults=tuple(defaults.items()),
+        choices=tuple(_choices(_table(literals, "CHOICES"), defaults)),
         input_size=_size(literals["INPUT"]) if "INPUT" in literals else (0, 0),
-        exact_digits=int(digits) if isinstance(digits, int) else None,
+        exact_digits=_digits(literals["EXACT_DIGITS"]) if "EXACT_DIGITS" in literals else None,
         tiers=(),
         fingerprint=fingerprint,
     )
-    tiers = tuple(
-        (tier, tuple(_cell(bare, point) for point in points))  # type: ignore[attr-defined]  # a TypeError is reported
-        for tier, points in table("TIERS").items()
-    )
-    return Declaration(**{**bare.__dict__, "tiers": tiers})
+    bare.params(defaults)  # a default must be a value that a user could give
+    return replace(bare, tiers=tuple(_tiers(bare, _table(literals, "TIERS"))))
+
+
+def _table(literals: Mapping[str, object], name: str) -> dict[str, object]:
+    value = literals.get(name, {})
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be a dict")
+    return value
+
+
+def _framework(name: object) -> str:
+    if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+        raise ValueError(f"FRAMEWORK must be the name of a module to import, not {name!r}")
+    return name
+
+
+def _way(name: object) -> str:
+    ways = _ways()
+    if name not in ways:
+        raise ValueError(f"unknown way to train {name!r} (TRAINED_BY); known: {', '.join(ways)}")
+    return str(name)
 
 
 def _ways() -> list[str]:
@@ -143,10 +152,58 @@ def _size(value: object) -> tuple[int, int]:
     raise ValueError(f"INPUT must be [height, width], two whole numbers above 0, not {value!r}")
 
 
+def _digits(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"EXACT_DIGITS must be a whole number, 1 or more, not {value!r}")
+    return value
+
+
+_TAKEN = ("workload", "dataset", "epochs", "gates", "expect")
+"""What train() itself takes by these names: a parameter of the same name could not be set."""
+
+
+def _defaults(table: Mapping[str, object]) -> dict[str, Scalar]:
+    """Return PARAMETERS, checked."""
+    defaults = {}
+    for key, value in table.items():
+        if key in _TAKEN:
+            raise ValueError(f"a parameter cannot be named {key!r}, which train() takes itself")
+        defaults[key] = _scalar(value)
+    if type(defaults.get("batch_size")) is not int:
+        raise ValueError('PARAMETERS must have a "batch_size", a whole number')
+    return defaults
+
+
 def _scalar(value: object) -> Scalar:
     if not isinstance(value, bool | int | float | str):
         raise TypeError(f"a parameter must be a number or a text, not {value!r}")
     return value
+
+
+def _choices(
+    table: Mapping[str, object], defaults: Mapping[str, Scalar]
+) -> Iterator[tuple[str, tuple[Scalar, ...]]]:
+    """Yield CHOICES, checked."""
+    for key, values in table.items():
+        if key not in defaults:
+            hint = suggestion(str(key), defaults)
+            raise ValueError(f"CHOICES for {key!r}{hint}, which PARAMETERS does not have")
+        if not isinstance(values, list | tuple):
+            raise TypeError(f"CHOICES of {key} must be a list, not {values!r}")
+        yield key, tuple(values)
+
+
+def _tiers(
+    declaration: Declaration, table: Mapping[str, object]
+) -> Iterator[tuple[str, tuple[Cell, ...]]]:
+    """Yield TIERS, checked."""
+    for tier, points in table.items():
+        if tier not in TIERS:
+            hint = suggestion(str(tier), dict.fromkeys(TIERS))
+            raise ValueError(f"unknown tier {tier!r}{hint} in TIERS; known: {', '.join(TIERS)}")
+        if not isinstance(points, list | tuple):
+            raise TypeError(f"tier {tier} of TIERS must be a list, not {points!r}")
+        yield tier, tuple(_cell(declaration, point) for point in points)
 
 
 def _cell(declaration: Declaration, point: object) -> Cell:

@@ -40,9 +40,10 @@ def engine(workload: ModuleType, files: DataFiles) -> Any:  # noqa: ANN401  # to
 
 def tensors(workload: ModuleType, files: DataFiles) -> Any:  # noqa: ANN401  # torch's tensors
     """Return the data as the engine holds it."""
+    from accelbench.workers.arrays import open_arrays
     from accelbench.workers.ways import torch as way
 
-    return way._resident(job(files), workload, params(workload))
+    return way.resident(open_arrays(files, 0), *workload.NORMALISE)
 
 
 def subset(name: str, root: Path, folder: Path, samples: int) -> DataFiles:

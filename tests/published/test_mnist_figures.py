@@ -30,7 +30,7 @@ def real_mnist() -> None:
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
 def test_figure_comes_out_in_its_band(figure: Figure) -> None:
     run = measured(figure)
-    assert run["state"]["name"] == "completed"
+    assert run["state"] == "completed"
     assert run["counters"]["parameters"] == figure.parameters
     assert run["evaluation"]["samples"] == 10000
     assert figure.low <= accuracy_percent(run) <= figure.high

@@ -26,6 +26,7 @@ LAYERS: list[set[str]] = [
     {"store"},
     {"lease", "gateway", "limits", "runlog", "seeds", "settings"},
     {"progress"},
+    {"following"},
     {"launch"},
     {"trainer", "check"},
     {"options"},

@@ -115,7 +115,7 @@ def test_an_edited_workload_is_told_and_not_judged(court: Court, make_run: MakeR
         if verdict.gated:
             assert verdict.status == "workload changed"
             assert "alpha's file was edited since its baseline was recorded" in verdict.message
-            assert "--update-baselines records the new one" in verdict.message
+            assert "--update-baselines --seeds 10 records the new one" in verdict.message
 
 
 def test_a_run_that_nobody_has_a_baseline_for_is_new(court: Court, make_run: MakeRun) -> None:
@@ -131,14 +131,19 @@ def test_another_machine_is_judged_by_portable_metrics_only(
     assert verdicts["throughput"].status == "new"
 
 
-def test_a_gated_metric_without_a_reading_is_inconclusive_and_says_why(
+def test_a_throughput_without_a_steady_state_is_inconclusive_and_says_what_to_do(
     court: Court, make_run: MakeRun
 ) -> None:
-    run = make_run(steady_state=False, steady_steps=60, warm_up_steps=20, evaluation=None)
-    verdicts = judged(court, run)
-    assert {verdicts[name].status for name in GATED} == {"inconclusive"}
-    assert verdicts["throughput"].message == "no steady state in 80 steps"
-    assert verdicts["loss"].message == "this run has no loss"
+    run = make_run(steady_state=False, steady_steps=60, warm_up_steps=20)
+    verdict = judged(court, run)["throughput"]
+    assert verdict.status == "inconclusive"
+    assert verdict.message == "no steady state in 80 steps: train longer, or drop the gate"
+
+
+def test_a_gate_that_can_never_be_read_fails_and_says_so(court: Court, make_run: MakeRun) -> None:
+    verdicts = judged(court, make_run(evaluation=None))
+    assert {verdicts[name].status for name in ("accuracy", "loss")} == {"failed"}
+    assert verdicts["loss"].message == "alpha has no loss, which is gated: remove it from gates"
 
 
 def test_a_loss_that_is_not_finite_has_failed(court: Court, make_run: MakeRun) -> None:

@@ -7,7 +7,9 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,7 +27,8 @@ FRAMEWORK = "torch"
 TRAINED_BY = "own"
 INPUT = [28, 28]
 EXACT_DIGITS = 4
-PARAMETERS = {"rate": 0.1, "batch_size": 8, "fused": True, "optimizer": "sgd"}
+PARAMETERS = {"rate": 0.1, "batch_size": 8, "fused": True, "optimizer": "sgd",
+              "steps": 5, "train_samples": 0}
 CHOICES = {"optimizer": ["sgd", "adam"]}
 TIERS = {
     "smoke": [
@@ -97,7 +100,7 @@ def test_an_unknown_parameter_is_named_with_the_nearest_and_all(alpha: Declarati
         alpha.params({"batchsize": 4})
     assert str(caught.value) == (
         "workload alpha has no parameter 'batchsize' (did you mean batch_size?); "
-        "it has: rate, batch_size, fused, optimizer"
+        "it has: rate, batch_size, fused, optimizer, steps, train_samples"
     )
 
 
@@ -108,6 +111,8 @@ def test_an_unknown_parameter_is_named_with_the_nearest_and_all(alpha: Declarati
         ("batch_size", 8.0, "takes a whole number such as 8, not 8.0"),
         ("batch_size", True, "takes a whole number such as 8, not True"),
         ("batch_size", 0, "must be 1 or more, not 0"),
+        ("steps", 0, "must be 1 or more, not 0"),
+        ("train_samples", -1, "must be 0 or more, not -1"),
         ("rate", "fast", "takes a number such as 0.1, not 'fast'"),
         ("rate", True, "takes a number such as 0.1, not True"),
         ("rate", float("nan"), "must be finite, not nan"),
@@ -201,8 +206,38 @@ def test_annotated_declarations_count_too(tmp_path: Path) -> None:
         ('TRAINED_BY = "own"', 'TRAINED_BY = "owl"', "unknown way to train 'owl'"),
         ('"gates": ["loss"]', '"gate": ["loss"]', "unknown key gate in TIERS"),
         ('{"dataset": "digits", ', "{", "has no dataset"),
-        ('CHOICES = {"optimizer"', 'CHOICES = {"optimizer": 3, "x"', "not iterable"),
-        ('"smoke": [', '"nightly": 3, "smoke": [', "not iterable"),
+        (
+            'CHOICES = {"optimizer"',
+            'CHOICES = {"optimizer": 3, "x"',
+            "CHOICES of optimizer must be a list, not 3",
+        ),
+        ('"smoke": [', '"nightly": 3, "smoke": [', "tier nightly of TIERS must be a list, not 3"),
+        ('"smoke": [', '"smoek": [', "unknown tier 'smoek' (did you mean smoke?) in TIERS; known:"),
+        ('"smoke": [', "7: [", "unknown tier 7 in TIERS; known: smoke, nightly, paper"),
+        ('{"optimizer": [', '{"optimiser": [', "CHOICES for 'optimiser' (did you mean optimizer?)"),
+        ('["sgd", "adam"]', '"sgd"', "CHOICES of optimizer must be a list, not 'sgd'"),
+        (
+            '["sgd", "adam"]',
+            '["adam"]',
+            "parameter optimizer of workload alpha is one of adam, not",
+        ),
+        ("DIGITS = 4", "DIGITS = 0", "EXACT_DIGITS must be a whole number, 1 or more, not 0"),
+        ("DIGITS = 4", "DIGITS = 4.0", "EXACT_DIGITS must be a whole number, 1 or more, not 4.0"),
+        ("DIGITS = 4", "DIGITS = True", "EXACT_DIGITS must be a whole number, 1 or more, not True"),
+        ("DIGITS = 4", 'DIGITS = "4"', "EXACT_DIGITS must be a whole number, 1 or more, not '4'"),
+        ('"batch_size": 8, ', "", 'PARAMETERS must have a "batch_size", a whole number'),
+        ('"batch_size": 8', '"batch_size": 8.0', 'PARAMETERS must have a "batch_size", a whole'),
+        ('"batch_size": 8', '"batch_size": 0', "batch_size of workload alpha must be 1 or more"),
+        ('"steps": 5', '"steps": 0', "steps of workload alpha must be 1 or more, not 0"),
+        ('"rate": 0.1', '"rate": 1e999', "rate of workload alpha must be finite, not inf"),
+        ('"gates": ["loss"]', '"gates": "loss"', "params must be a dict and gates a list"),
+        ('"torch"', '""', "FRAMEWORK must be the name of a module to import, not ''"),
+        ('"torch"', '"torch."', "FRAMEWORK must be the name of a module to import, not 'torch.'"),
+        ('"torch"', "3", "FRAMEWORK must be the name of a module to import, not 3"),
+        *(
+            ('"rate": 0.1', f'"{name}": 3, "rate": 0.1', f"a parameter cannot be named '{name}'")
+            for name in ("workload", "dataset", "epochs", "gates", "expect")
+        ),
         ('{"dataset": "digits"', '3, {"dataset": "digits"', "must be a dict, not 3"),
         ("PARAMETERS = {", "PARAMETERS = [] and {", "must be a literal"),
         ("TIERS = {", "TIERS = []\nX = {", "TIERS must be a dict"),
@@ -219,7 +254,57 @@ def test_a_malformed_declaration_is_one_line_that_names_the_problem(
     with pytest.raises(DeclarationError) as caught:
         workload_files.read(path)
     assert message in str(caught.value)
+    assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_cell_is_the_first_of_its_tier_but_for_what_is_said(alpha: Declaration) -> None:
+    first = alpha.cells("smoke")[0]
+    assert alpha.cell("smoke") == first
+    assert alpha.cell("paper") == alpha.cells("paper")[0]
+    assert alpha.cell("nightly") == first
+    params = (("fused", False), ("rate", 0.5), ("steps", 7))
+    assert alpha.cell("smoke", epochs=3, params=[("steps", 7), ("rate", 0.5)]) == Cell(
+        "alpha", "digits", 3, ("loss",), params
+    )
+    assert alpha.cell("smoke", dataset="mnist", gates=[], expect="diverged") == Cell(
+        "alpha", "mnist", 2, (), first.params, "diverged"
+    )
+
+
+def test_a_cell_that_is_given_keeps_what_is_not_said(alpha: Declaration) -> None:
+    second = alpha.cells("smoke")[1]
+    assert alpha.cell(second) == second
+    assert alpha.cell(second, params=[("rate", 2)]) == replace(second, params=(("rate", 2.0),))
+
+
+@pytest.mark.parametrize(
+    ("size", "dataset"), [("INPUT = [28, 28]", "digits"), ("OTHER = 1", "inline")]
+)
+def test_without_any_cell_the_smallest_data_is_trained_on(
+    tmp_path: Path, size: str, dataset: str
+) -> None:
+    source = SOURCE.replace("INPUT = [28, 28]", size).replace("TIERS =", "TIERS = {}\nOTHER =")
+    bare = workload_files.read(written(tmp_path, source))
+    assert bare.cell("paper") == Cell("alpha", dataset, 1, ())
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"gates": "loss"}, "workload alpha: gates must be a list of metrics, not 'loss'"),
+        ({"gates": 3}, "workload alpha: gates must be a list of metrics, not 3"),
+        ({"epochs": 0}, "workload alpha: epochs must be a whole number, 1 or more, not 0"),
+        ({"expect": ""}, "workload alpha: expect is one of completed, diverged, not ''"),
+        ({"params": [("rate", "x")]}, "parameter rate of workload alpha takes a number such as"),
+    ],
+)
+def test_a_cell_that_does_not_fit_is_one_line(
+    alpha: Declaration, said: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        alpha.cell("smoke", **said)
+    assert str(caught.value).startswith(message)
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from accelbench.limits import DEFAULT_STALL_SECONDS, PHASES, TimedOutError, Watch, parse_limits
@@ -43,6 +45,23 @@ def test_seconds_must_be_a_number_above_zero(text: str) -> None:
 def test_the_run_timeout_must_be_a_number_above_zero(seconds: float) -> None:
     with pytest.raises(ValueError, match="--run-timeout: a number of seconds above 0 is expected"):
         parse_limits(seconds, [])
+
+
+@pytest.mark.parametrize("text", ["inf", "1e10", "9.3e9"])
+def test_seconds_must_be_few_enough_for_a_timer(text: str) -> None:
+    most = f"at most {threading.TIMEOUT_MAX:.0f} seconds are possible, not"
+    with pytest.raises(ValueError, match=f"--stall-timeout attach={text}: {most} '{text}'"):
+        parse_limits(10, [f"attach={text}"])
+    with pytest.raises(ValueError, match=f"--run-timeout: {most}"):
+        parse_limits(float(text), [])
+
+
+def test_the_longest_limit_is_one_that_a_timer_takes() -> None:
+    longest = parse_limits(threading.TIMEOUT_MAX, [f"{threading.TIMEOUT_MAX}"])
+    timer = threading.Timer(min(longest.run_seconds, longest.stall("attach")), lambda: None)
+    timer.start()
+    timer.cancel()
+    timer.join()
 
 
 def moved_back(watch: Watch, seconds: float) -> Watch:

@@ -134,6 +134,51 @@ def test_no_reference_is_made_of_a_run_that_went_wrong(
     assert any(note.endswith(said) for note in session.notes)
 
 
+def collapsed(make_run: MakeRun, number: int, accuracy: float = 0.1, **changes: object) -> Run:
+    return make_run(
+        run_id=f"bad-{number}", seed=number, evaluation=Evaluation(9.0, 360, accuracy), **changes
+    )
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_first_recording_of_guesses_is_refused(
+    start: Start, make_run: MakeRun, alone: bool
+) -> None:
+    more = () if alone else tuple(collapsed(make_run, n) for n in (3, 4))
+    session = heard(start(), outcome(collapsed(make_run, 2), "new", references=more))
+    assert recorded(session) == {}
+    assert session.notes[0] == (
+        f"not recorded (portable metrics): {TEST}: it learned nothing (accuracy 0.1, not above "
+        "0.19; guessing gives 0.1)"
+    )
+
+
+def test_a_first_recording_leaves_out_what_collapsed_beside_the_others(
+    start: Start, make_run: MakeRun
+) -> None:
+    # The bad run comes first, in a test of its own: the session's other runs of the key tell.
+    session = heard(start(), outcome(collapsed(make_run, 2, 0.5), "new"))
+    more = tuple(make_run(run_id=f"run-{n}", seed=n) for n in (4, 5))
+    heard(session, outcome(make_run(run_id="run-3", seed=3), "new", references=more), test="other")
+    heard(session, outcome(collapsed(make_run, 6, 0.5, workload="beta"), "new"), test="beta")
+    session.finish(())
+    assert Baselines(session.options.settings.baselines).seeds("alpha") == {3, 4, 5}
+    assert Baselines(session.options.settings.baselines).seeds("beta") == {6}
+    assert session.notes[0].endswith(f"{TEST}: it collapsed (accuracy 0.5, below 0.7)")
+
+
+def test_a_run_that_two_tests_tell_of_is_recorded_and_counted_once(
+    start: Start, make_run: MakeRun
+) -> None:
+    session = heard(start(), outcome(make_run(), "new"), outcome(make_run(), "new"))
+    assert recorded(session) == {"portable": [1], CPU: [1]}
+    assert session.notes == ["1 reference runs recorded in 2 baseline files"]
+    assert session.problems() == []
+    again = heard(start(), outcome(make_run()))
+    assert recorded(again) == {"portable": [1], CPU: [1]}
+    assert again.notes == ["0 reference runs recorded in 0 baseline files"]
+
+
 def test_what_was_not_selected_is_not_dropped(start: Start, make_run: MakeRun) -> None:
     recorded(heard(start(), outcome(make_run(params=(("rate", 0.1),)))))
     other = make_run(run_id="other", seed=2)
@@ -159,13 +204,33 @@ def test_an_accepted_regression_opens_a_segment_for_the_scope_that_regressed(
     assert text.count("\n") == 2
 
 
-def test_an_accepted_collapse_is_a_new_reference(start: Start, make_run: MakeRun) -> None:
+def test_an_accepted_loss_of_accuracy_is_a_new_reference(start: Start, make_run: MakeRun) -> None:
     recorded(heard(start(), outcome(make_run())))
-    worse = outcome(
-        make_run(run_id="worse", seed=2, evaluation=Evaluation(9.0, 360, 0.1)), "regressed"
-    )
+    worse = outcome(collapsed(make_run, 2, 0.4), "regressed")
     session = heard(start(accept_regression="a harder task"), worse)
-    assert recorded(session) == {"portable": [2], CPU: [2]}
+    # Another device that is as good as before does not stand in its way.
+    other = tuple(make_run(run_id=f"gpu-{n}", seed=n, device="gpu") for n in (3, 4))
+    heard(session, outcome(other[0], "passed", references=other[1:]), test="other")
+    session.finish(())
+    baselines = Baselines(session.options.settings.baselines)
+    assert [run.spec.seed for run in baselines.reference(worse.run, "device").runs] == [2]
+    assert 2 in {run.spec.seed for run in baselines.reference(worse.run, "portable").runs}
+
+
+def test_accepting_a_regression_accepts_no_guesses_and_no_collapse_beside_its_own_runs(
+    start: Start, make_run: MakeRun
+) -> None:
+    recorded(heard(start(), outcome(make_run())))
+    guesses = outcome(collapsed(make_run, 2), "regressed")
+    session = heard(start(accept_regression="a harder task"), guesses)
+    assert recorded(session) == {"portable": [1], CPU: [1]}
+    assert "it learned nothing (accuracy 0.1" in session.notes[0]
+
+    more = (collapsed(make_run, 3, 0.6), collapsed(make_run, 4, 0.62), collapsed(make_run, 5, 0.3))
+    worse = outcome(more[0], "regressed", references=more[1:])
+    session = heard(start(accept_regression="a harder task"), worse)
+    assert recorded(session) == {"portable": [3, 4], CPU: [3, 4]}
+    assert "it collapsed (accuracy 0.3, below 0.475)" in session.notes[0]
 
 
 def test_a_run_that_did_not_regress_joins_the_old_segment(start: Start, make_run: MakeRun) -> None:

@@ -70,6 +70,8 @@ env = { B = "2", A = "1" }
             "is configured as [tool.accelbench.device.ID]",
         ),
         ("[tool.accelbench]\ndevice = 3", "is configured as [tool.accelbench.device.ID]"),
+        ("[tool]\naccelbench = 3", "[tool.accelbench] must be a table, not 3"),
+        ("tool = 3", "[tool] must be a table, not 3"),
         ("[tool", "Expected ']'"),
         ("tool = 'x", "pyproject.toml: "),
     ],
@@ -90,9 +92,88 @@ def test_a_pyproject_that_is_no_text_is_named(tmp_path: Path) -> None:
         device_configs(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["[tool]\naccelbench = 3", "[project]\nname = 'x'", "tool = 3"])
+@pytest.mark.parametrize("text", ["[tool.accelbench]", "[project]\nname = 'x'", ""])
 def test_a_pyproject_without_devices_has_none(tmp_path: Path, text: str) -> None:
     assert device_configs(checkout(tmp_path, text)) == ()
+
+
+SAID = {
+    "pytest.ini": "[pytest]\naccelbench_workloads = mine\naccelbench_baselines = kept\n",
+    "tox.ini": "[testenv]\nsetenv = A=%(x\n[pytest]\naccelbench_workloads = mine\n"
+    "accelbench_baselines = kept\n",
+    "setup.cfg": "[tool:pytest]\naccelbench_workloads = mine\naccelbench_baselines = kept\n",
+    "pyproject.toml": "[tool.pytest]\naccelbench_workloads = 'mine'\n"
+    "accelbench_baselines = 'kept'\n",
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_folders_come_from_every_file_that_pytest_reads(
+    tmp_path: Path, home: Path, name: str
+) -> None:
+    (tmp_path / name).write_text(SAID[name])
+    found = from_checkout(tmp_path)
+    assert (found.workloads, found.baselines) == (tmp_path / "mine", tmp_path / "kept")
+
+
+def test_of_several_files_the_one_that_pytest_prefers_counts(tmp_path: Path, home: Path) -> None:
+    for name in ("setup.cfg", "tox.ini", "pyproject.toml", "pytest.ini"):
+        (tmp_path / name).write_text(SAID[name].replace("mine", f"of-{name}"))
+        assert from_checkout(tmp_path).workloads == tmp_path / f"of-{name}"
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_checkout_is_found_from_inside_it(tmp_path: Path, home: Path, name: str) -> None:
+    inside = tmp_path / "a" / "b"
+    inside.mkdir(parents=True)
+    (inside / "pyproject.toml").write_text("[project]\nname = 'a part without workloads'\n")
+    (tmp_path / name).write_text(SAID[name])
+    found = from_checkout(inside)
+    assert (found.root, found.workloads) == (tmp_path, tmp_path / "mine")
+
+
+def test_a_checkout_with_the_usual_folder_is_found_with_its_devices(
+    tmp_path: Path, home: Path
+) -> None:
+    workloads = tmp_path / "bench" / "workloads"
+    workloads.mkdir(parents=True)
+    checkout(tmp_path, "[tool.accelbench.device.ipu]\nsetup = 'source enable'\n")
+    found = from_checkout(workloads)
+    assert (found.root, found.workloads) == (tmp_path, workloads)
+    assert found.baselines == tmp_path / "baselines"
+    assert found.device_config("ipu").setup == "source enable"
+
+
+def test_outside_of_every_checkout_the_folder_itself_counts(tmp_path: Path, home: Path) -> None:
+    checkout(tmp_path, "[tool.pytest.ini_options]\naddopts = '-q'\n")
+    inside = tmp_path / "a"
+    inside.mkdir()
+    assert from_checkout(inside).root == inside
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("pyproject.toml", "[tool]\npytest = 3", "[tool.pytest] must be a table, not 3"),
+        (
+            "pyproject.toml",
+            "[tool.pytest]\nini_options = 'x'",
+            "[tool.pytest.ini_options] must be a table, not 'x'",
+        ),
+        ("pytest.ini", "[pytest]\n[pytest]\n", "section 'pytest' already exists"),
+        ("tox.ini", "nothing\n", "File contains no section headers"),
+        ("setup.cfg", "[tool:pytest]\n a\n= b\n", "parsing errors"),
+    ],
+)
+def test_settings_of_pytest_that_do_not_fit_are_one_line(
+    tmp_path: Path, home: Path, name: str, text: str, message: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        from_checkout(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path / name}: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_data_root_is_chosen_by_the_environment(

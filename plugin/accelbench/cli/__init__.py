@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from accelbench import __version__
+
 
 class _Folder(click.Group):
     """A group whose commands are the files beside this one, imported when they are used."""
@@ -23,7 +25,7 @@ class _Folder(click.Group):
 
 
 @click.command(cls=_Folder, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="pytest-accelbench", prog_name="accelbench")
+@click.version_option(__version__, prog_name="accelbench")
 def main() -> None:
     """Train workloads on accelerators, and look at devices, data sets and baselines.
 

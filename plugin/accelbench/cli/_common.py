@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -42,11 +43,9 @@ def one_line_errors(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def settings(data_root: Path | None = None) -> Settings:
-    """Return the settings of the checkout in the working folder."""
+    """Return the settings of the checkout around the working folder."""
     found = from_checkout(Path.cwd())
-    if data_root is None:
-        return found
-    return Settings(found.root, found.workloads, found.baselines, data_root, found.devices)
+    return found if data_root is None else replace(found, data_root=data_root)
 
 
 data_root_option = click.option(

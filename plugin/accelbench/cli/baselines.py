@@ -29,7 +29,8 @@ def list_() -> None:
     for path, key, lines in baselines.references():
         sessions = len({line.run.provenance.session_id for line in lines})
         place = path.relative_to(baselines.folder)
-        click.echo(f"{place}: {name_of(key)}: {len(lines)} runs in {sessions} sessions")
+        old = " (older version of the file)" if _outdated(key) else ""
+        click.echo(f"{place}: {name_of(key)}: {len(lines)} runs in {sessions} sessions{old}")
     _show_problems(baselines)
 
 
@@ -62,7 +63,10 @@ def lint() -> None:
     baselines = _baselines()
     keys = list(baselines.references())
     problems = [str(problem) for problem in baselines.problems]
+    current = {(path, key.apart_from_workload()) for path, key, _ in keys if not _outdated(key)}
     for path, key, lines in keys:
+        if _outdated(key) and (path, key.apart_from_workload()) in current:
+            continue  # kept as history: nothing is judged by it any more
         problems += [f"{path}: {name_of(key)}: {text}" for text in _faults(path.stem, key, lines)]
     for text in problems:
         click.echo(text)
@@ -84,11 +88,20 @@ def _faults(stem: str, key: Key, lines: list[Line]) -> Iterator[str]:
     exact = declaration.exact_digits is not None
     if len(lines) < LEAST_REFERENCES and not exact:
         yield f"{len(lines)} runs; {LEAST_REFERENCES} are needed to judge"
-    if not key.workload_fingerprint.startswith(declaration.fingerprint):
+    if _outdated(key):
         yield "recorded with another version of the workload file: --update-baselines records anew"
     misplaced = [line for line in lines if stem not in {"portable", platform_of(line.run)}]
     if misplaced:
         yield f"{len(misplaced)} runs belong to the file {platform_of(misplaced[0].run)}.jsonl"
+
+
+def _outdated(key: Key) -> bool:
+    """Tell whether a reference is of an older version of a workload file that can be read."""
+    try:
+        declaration = workload_files.find(settings().workloads, key.workload)
+    except DeclarationError:
+        return False
+    return not key.workload_fingerprint.startswith(declaration.fingerprint)
 
 
 def _baselines() -> Baselines:
@@ -114,7 +127,7 @@ def _explained(portable: bool, lines: list[Line]) -> Iterator[str]:  # noqa: FBT
         if (metric.scope == "portable") == portable:
             readings = [r for r in (metric.read(line.run) for line in lines) if r is not None]
             if readings:
-                yield f"{name:<22} {_spread(readings)} {metric.unit}"
+                yield f"{name:<22} {_spread(readings)} {metric.unit}".rstrip()
     for reason in dict.fromkeys((line.accepted_by, line.reason, line.segment) for line in lines):
         yield f"accepted by {reason[0]}: {reason[1]} (segment {reason[2]})"
 

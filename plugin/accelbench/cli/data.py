@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from accelbench.cli._common import data_root_option, one_line_errors, settings
-from accelbench.data import DataDamagedError, DataMissingError, DataSet, dataset, names, prepare
+from accelbench.data import DataMissingError, DataSet, dataset, names, prepare
+from accelbench.data.dataset import Size
 
 SIZE = (28, 28)
 
@@ -24,12 +28,40 @@ def list_(data_root: Path | None) -> None:
     """List the data sets, and for each whether it is ready."""
     root = settings(data_root).data_root
     for name in names():
-        try:
-            files = prepare(dataset(name), root, SIZE)
-            state = f"ready, fingerprint {files.fingerprint}"
-        except (DataMissingError, DataDamagedError) as error:
-            state = str(error)
-        click.echo(f"{name:<10} {dataset(name).source:<12} {state}")
+        found = dataset(name)
+        click.echo(f"{name:<10} {found.source:<12} {_state(found, root)}")
+
+
+class _NotDecodedError(Exception):
+    """Nothing is decoded yet of a data set that only should be listed."""
+
+
+def _decode_nothing(_root: Path, _size: Size) -> NoReturn:
+    raise _NotDecodedError
+
+
+def _state(found: DataSet, root: Path) -> str:
+    """Return how far a data set is, without decoding it: a list has to come at once."""
+    try:
+        files = prepare(replace(found, decode=_decode_nothing), root, SIZE)
+    except _NotDecodedError:
+        missing = [path for path in _raw_files(found) if not (root / path).is_file()]
+    else:
+        return f"ready, fingerprint {files.fingerprint}"
+    if missing:
+        return (
+            f"not in {root} ({missing[0]} is missing): run `accelbench data fetch {found.name}`, "
+            "or set ACCELBENCH_DATA to where it lies"
+        )
+    whole = "ready" if found.fetch is None else "found, not checked"
+    return f"{whole}, not decoded yet"
+
+
+def _raw_files(found: DataSet) -> list[Path]:
+    """Return the files that a data set is decoded from, under the root; embedded ones have none."""
+    module = sys.modules[found.decode.__module__]
+    files: dict[str, tuple[str, str]] = getattr(module, "FILES", {})
+    return [module.FOLDER / name for name, _ in files.values()]
 
 
 @command.command()

@@ -7,16 +7,15 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from accelbench import codec, workload_files
 from accelbench.cli._common import data_root_option, one_line_errors, settings
-from accelbench.declarations import Cell, Declaration
+from accelbench.declarations import Declaration
 from accelbench.devices import Unavailable, kind_of
-from accelbench.limits import parse_limits
+from accelbench.limits import Limits, parse_limits
 from accelbench.progress import Listener
 from accelbench.records import Run
 from accelbench.report.progress import Line, Quiet
@@ -59,11 +58,10 @@ def command(  # noqa: PLR0913,PLR0917  # one argument an option
     _refuse_unwritable(output)
     configured = settings(data_root)
     declaration = workload_files.find(configured.workloads, workload)
-    cell = _cell(declaration, dataset, epochs, (*assignments, *more))
-    try:
-        limits = parse_limits(run_timeout, stall_timeout)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
+    params = declaration.parsed(_values((*assignments, *more)))
+    cell = declaration.cell("smoke", dataset=dataset, epochs=epochs, params=params)
+    limits = _limits(run_timeout, stall_timeout)
+    place = _place(configured, declaration, device)
     with tempfile.TemporaryDirectory(prefix="accelbench-") as logs:
         trainer = Trainer(
             session_id=new_session_id(),
@@ -73,41 +71,36 @@ def command(  # noqa: PLR0913,PLR0917  # one argument an option
             logs=Path(logs),
             listener=_listener(),
         )
-        run = _run(configured, trainer, declaration, cell, device, seed)
+        if seed is None:
+            stored = Baselines(configured.baselines).seeds(declaration.name)
+            seed = trainer.seed("accelbench run", 0, stored)
+        run = trainer.run(declaration, cell, place, seed)
     _print(run, output)
 
 
-def _cell(
-    declaration: Declaration, dataset: str | None, epochs: int | None, assignments: Sequence[str]
-) -> Cell:
-    cells = declaration.cells("smoke")
-    first = cells[0] if cells else Cell(declaration.name, "digits", 1, ())
+def _values(assignments: Sequence[str]) -> dict[str, str]:
     values = {}
     for text in assignments:
         key, equals, value = text.partition("=")
         if not equals:
             raise click.ClickException(f"{text}: KEY=VALUE is expected")
         values[key] = value
-    return replace(
-        first,
-        dataset=dataset or first.dataset,
-        epochs=epochs or first.epochs,
-        params=declaration.parsed(values),
-    )
+    return values
+
+
+def _limits(run_timeout: float, stall_timeouts: Sequence[str]) -> Limits:
+    try:
+        return parse_limits(run_timeout, stall_timeouts)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _listener() -> Listener:
     return Line(sys.stderr) if sys.stderr.isatty() else Quiet()
 
 
-def _run(  # noqa: PLR0913,PLR0917  # what one run needs
-    configured: Settings,
-    trainer: Trainer,
-    declaration: Declaration,
-    cell: Cell,
-    device: str,
-    seed: int | None,
-) -> Run:
+def _place(configured: Settings, declaration: Declaration, device: str) -> Place:
+    """Return the device to train on, with all that this interpreter can tell that it needs."""
     config = configured.device_config(device)
     found = kind_of(device).find(device, config)
     if isinstance(found, Unavailable):
@@ -115,10 +108,7 @@ def _run(  # noqa: PLR0913,PLR0917  # what one run needs
     missing = missing_framework(declaration, config)
     if missing:
         raise click.ClickException(missing)
-    if seed is None:
-        stored = Baselines(configured.baselines).seeds(declaration.name)
-        seed = trainer.seed(cell, device, 0, stored)
-    return trainer.run(declaration, cell, Place(found, config), seed)
+    return Place(found, config)
 
 
 def _refuse_unwritable(output: str | None) -> None:

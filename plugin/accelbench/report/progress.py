@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -21,20 +23,26 @@ _CLEAR = "\x1b7\x1b[1B\r\x1b[K\x1b8"
 
 def listener(reporter: Any, capture: Any) -> Listener:  # noqa: ANN401  # pytest's own plugins, by name
     """Return what listens to a run: a live line where pytest writes to a terminal, else nothing."""
-    if reporter is None or not getattr(reporter, "isatty", False):
-        return Quiet()
     pause = capture.global_and_fixture_disabled if capture is not None else nullcontext
+    if reporter is None or not getattr(reporter, "isatty", False):
+        return Quiet(pause)
     return Line(reporter._tw._file, pause)  # pytest has no public way to it
 
 
 class Quiet:
-    """Hears everything, shows nothing."""
+    """Shows nothing but a wait for a unit: one line on stderr, which xdist's workers have too."""
+
+    def __init__(self, pause: Callable[[], AbstractContextManager[Any]] = nullcontext) -> None:
+        self._pause = pause
 
     def progress(self, progress: Progress) -> None:
         """Show nothing."""
 
     def waiting(self, unit: str, holder: Holder | None) -> None:
-        """Show nothing."""
+        """Say once who holds the unit."""
+        with self._pause():
+            sys.stderr.write(f"accelbench: {waiting_text(unit, holder)}\n")
+            sys.stderr.flush()
 
 
 class Line:
@@ -59,11 +67,15 @@ class Line:
             self._write(_CLEAR)
         elif time.monotonic() - self._painted > LEAST_SECONDS:
             self._painted = time.monotonic()
-            self._write(_PAINT.format(described(progress, self._epoch, self._loss)))
+            self._paint(described(progress, self._epoch, self._loss))
 
     def waiting(self, unit: str, holder: Holder | None) -> None:
         """Show who holds the unit."""
-        self._write(_PAINT.format(waiting_text(unit, holder)))
+        self._paint(waiting_text(unit, holder))
+
+    def _paint(self, text: str) -> None:
+        """Paint a line no wider than the terminal: the rest of a wrapped one would stay behind."""
+        self._write(_PAINT.format(text[: shutil.get_terminal_size().columns - 1]))
 
     def _write(self, text: str) -> None:
         with self._pause():
@@ -86,4 +98,4 @@ def described(progress: Progress, epoch: int, loss: float | None) -> str:
         parts.append(f"loss {loss:.4g}")
     if progress.samples_per_second:
         parts.append(f"{progress.samples_per_second:,.0f} samples/s")
-    return "  ".join(parts)[:100]
+    return "  ".join(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ from accelbench.verdict.judge import ALPHA_NIGHT
 if TYPE_CHECKING:
     import pytest
 
+LEAST_WIDTH_OF_A_PIPE = 110
+"""A file or a pipe has no width; a terminal has its own, and the workload's column folds."""
+
 _STYLES = {
     statuses.REGRESSED: "bold red",
     statuses.FAILED: "bold red",
@@ -32,13 +36,18 @@ _ORDER = {status: place for place, status in enumerate(STATUSES)}
 
 def write(reporter: pytest.TerminalReporter, session: Session) -> None:
     """Write table, counts, notes and next commands below pytest's own summary."""
-    reporter.section("accelbench", sep="-", blue=True)
-    width = max(110, reporter._tw.fullwidth)  # pytest has no public way to it
+    reporter.write_sep("-", "accelbench", blue=True)
+    width = reporter._tw.fullwidth  # pytest has no public way to it
+    width = width if reporter.isatty else max(LEAST_WIDTH_OF_A_PIPE, width)
     verbose = reporter.verbosity > 0
-    for line in rendered(session, width, verbose=verbose, colour=reporter.hasmarkup):
-        reporter.write_line(line)
-    for line in footer(session):
-        reporter.write_line(line)
+    if session.outcomes:
+        for line in rendered(session, width, verbose=verbose, colour=reporter.hasmarkup):
+            reporter.write_line(line)
+        command = shlex.join(["pytest", *reporter.config.invocation_params.args])
+        for line in footer(session, command):
+            reporter.write_line(line)
+    for error in session.errors:
+        reporter.write_line(f"ERROR: {error}", red=True, bold=True)
 
 
 def rendered(session: Session, width: int, *, verbose: bool, colour: bool) -> list[str]:
@@ -95,27 +104,41 @@ def reasons(session: Session) -> list[str]:
             if verdict.gated and verdict.message and verdict.status not in RED:
                 text = f"{verdict.status}: {verdict.message}"
                 places.setdefault(text, []).append(f"{_name(outcome)} {verdict.metric}")
-    return [f"{text} ({', '.join(where)})" for text, where in places.items()]
+    return [f"{_places(where)} {text}" for text, where in places.items()]
 
 
-def footer(session: Session) -> list[str]:
+def _places(where: list[str]) -> str:
+    """Name the places where something holds, or count them where the table shows them anyway."""
+    return f"{', '.join(where)}:" if len(where) <= 2 else f"{len(where)} metrics"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def footer(session: Session, command: str) -> list[str]:
     """Return counts, the false-alarm rate, notes, damaged lines, and the next command."""
-    counts = Counter(v.status for _, o in session.outcomes for v in o.verdicts if v.gated)
+    judged = [v for _, o in session.outcomes for v in o.verdicts if v.gated]
+    counts = Counter(v.status for v in judged)
+    broken = sum(not o.expected for _, o in session.outcomes)
     said = ", ".join(f"{counts[s]} {s}" for s in sorted(counts, key=lambda s: _ORDER[s]))
     # Under xdist the controller collects nothing: only the verdicts know what they were judged at.
     alphas = [v.alpha for _, o in session.outcomes for v in o.verdicts if v.alpha is not None]
-    alpha = min(alphas, default=ALPHA_NIGHT / max(1, session.gates))
+    if session.gates:
+        alphas.append(ALPHA_NIGHT / session.gates)
+    rate = f", {min(alphas):.2g} a metric" if alphas else ""
+    failed = f" ({broken} failed)" if broken else ""
     lines = [
-        f"{len(session.outcomes)} runs, {sum(counts.values())} gated metrics: {said or 'none'} "
-        f"(false alarms: {ALPHA_NIGHT:.0%} a session, {alpha:.2g} a metric)"
+        f"{plural(len(session.outcomes), 'run')}{failed}, "
+        f"{plural(len(judged), 'gated metric')}: {said or 'none'} "
+        f"(false alarms: at most {ALPHA_NIGHT:.0%} of sessions{rate})"
     ]
     if counts[statuses.NEW] and not session.options.update_baselines:
         lines.append(
-            f"{counts[statuses.NEW]} new: no baseline yet; the same command with "
-            "--update-baselines --seeds 10 records one"
+            f"{counts[statuses.NEW]} new: no baseline yet; record one with: "
+            f"{command} --update-baselines --seeds 10"
         )
     lines += reasons(session)
     lines += [f"baseline line left out: {problem}" for problem in session.problems()]
-    lines += session.notes
-    lines += [f"ERROR: {error}" for error in session.errors]
-    return lines
+    return lines + session.notes

@@ -18,6 +18,12 @@ PORTABLE = "portable"
 COLLAPSE = 0.25
 """A run has collapsed when it lost this share of the way from chance to the median accuracy."""
 
+LEARNED = 0.1
+"""A run has learned nothing when it came less than this share of the way from chance to all right.
+
+On ten classes that is 0.19: a model that always names the most frequent class stays below it (0.11
+on MNIST), as does a lucky guess (0.18 of 360 at five standard errors); no trained one does."""
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -39,11 +45,15 @@ class Reference:
 
 @dataclass
 class Baselines:
-    """Reads a folder of baselines, each file once; `problems` names the lines that do not count."""
+    """Reads a folder of baselines, each file once, and again once it has written it."""
 
     folder: Path
-    problems: list[Problem] = field(default_factory=list)
-    _read: dict[Path, list[Line]] = field(default_factory=dict)
+    _read: dict[Path, tuple[list[Line], list[Problem]]] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """The lines that do not count, of the files read so far, by path and number."""
+        return [problem for path in sorted(self._read) for problem in self._read[path][1]]
 
     def reference(self, run: Run, scope: Scope) -> Reference:
         """Return the reference runs that a run's metrics of a scope are judged against."""
@@ -80,8 +90,8 @@ class Baselines:
 
     def add(
         self, runs: Sequence[tuple[Run, Scope]], reason: str, accepted_by: str, *, segment: bool
-    ) -> int:
-        """Append reference runs, each to its scope's file; return how many files were written.
+    ) -> dict[Path, list[Run]]:
+        """Append reference runs, each to its scope's file; return what each file did not have yet.
 
         `segment` opens a new segment: the older runs stay, and are no longer the reference.
         StoreError names a file that could not be written, which is then as it was.
@@ -89,20 +99,24 @@ class Baselines:
         by_path: dict[Path, list[tuple[Run, Scope]]] = {}
         for run, scope in runs:
             by_path.setdefault(self._path(run, scope), []).append((run, scope))
+        written: dict[Path, list[Run]] = {}
         errors = []
         for path, members in by_path.items():
             try:
                 with lines.locked(path.parent):
-                    self._append(path, members, _Acceptance(reason, accepted_by, segment))
+                    fresh = self._append(path, members, _Acceptance(reason, accepted_by, segment))
             except StoreError as error:
                 errors.append(str(error))
+            else:
+                if fresh:
+                    written[path] = [line.run for line in fresh]
         if errors:
             raise StoreError("; ".join(errors))
-        return len(by_path)
+        return written
 
     def _append(
         self, path: Path, members: Sequence[tuple[Run, Scope]], acceptance: _Acceptance
-    ) -> None:
+    ) -> list[Line]:
         present, _ = lines.read(path)
         added = []
         for run, scope in members:
@@ -117,8 +131,9 @@ class Baselines:
                     run=run.condensed(),
                 )
             )
-        lines.append(path, added)
-        self._read.pop(path, None)
+        fresh = lines.append(path, added)
+        self._read[path] = lines.read(path)
+        return fresh
 
     def _path(self, run: Run, scope: Scope) -> Path:
         name = PORTABLE if scope == "portable" else platform_of(run)
@@ -126,9 +141,8 @@ class Baselines:
 
     def _lines(self, path: Path) -> list[Line]:
         if path not in self._read:
-            self._read[path], problems = lines.read(path)
-            self.problems += problems
-        return self._read[path]
+            self._read[path] = lines.read(path)
+        return self._read[path][0]
 
 
 @dataclass(frozen=True)
@@ -158,18 +172,34 @@ def now() -> str:
 
 
 def refusal(run: Run, known: Sequence[Run], chance: float) -> str | None:
-    """Return why a run must not become a reference beside the `known` ones, or None if it may."""
+    """Return why a run must not become a reference beside the `known` ones, or None if it may.
+
+    `chance` is the accuracy of guessing; 0 where nobody knows it.
+    """
     if run.state.name != "completed":
         return f"the run {run.state}"
     evaluation = run.evaluation
     if evaluation is None or not evaluation.finite:
         return "its evaluation is not finite"
-    before = [each.evaluation.accuracy for each in known if each.evaluation is not None]
-    accuracies = sorted(accuracy for accuracy in before if accuracy is not None)
-    if evaluation.accuracy is None or not accuracies:
+    if evaluation.accuracy is None:
         return None
-    middle = accuracies[len(accuracies) // 2]
-    line = middle - COLLAPSE * (middle - chance)
-    if evaluation.accuracy < line:
+    line = _collapse_line(known, chance)
+    if line is not None and evaluation.accuracy < line:
         return f"it collapsed (accuracy {evaluation.accuracy:.4g}, below {line:.4g})"
+    # Whatever it is beside, even runs that all collapsed.
+    least = chance + LEARNED * (1 - chance) if chance else 0.0
+    if evaluation.accuracy <= least:
+        return (
+            f"it learned nothing (accuracy {evaluation.accuracy:.4g}, not above {least:.4g}; "
+            f"guessing gives {chance:.4g})"
+        )
     return None
+
+
+def _collapse_line(known: Sequence[Run], chance: float) -> float | None:
+    """Return the accuracy below which a run has collapsed beside the known ones, None without."""
+    found = [each.evaluation for each in known if each.state.name == "completed"]
+    sound = [each.accuracy for each in found if each is not None and each.finite]
+    accuracies = sorted(accuracy for accuracy in sound if accuracy is not None)
+    middle = accuracies[len(accuracies) // 2] if accuracies else chance
+    return middle - COLLAPSE * (middle - chance) if middle > chance else None

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from accelbench.records import Run
 
 SCHEMA = 1
 """Schema 1: {schema, segment, reason, accepted_by, accepted_at, run}."""
+
+LOCK_SECONDS = 60.0
+"""How long a session waits for another one that writes into the same folder."""
 
 
 class StoreError(Exception):
@@ -96,15 +100,16 @@ def _parsed(content: str) -> Line:
         raise ValueError(f"not a run: {error}: restore the line or delete it") from None
 
 
-def append(path: Path, added: Sequence[Line]) -> None:
+def append(path: Path, added: Sequence[Line]) -> list[Line]:
     """Add lines to a file, as one atomic replacement; StoreError, and the file is as before.
 
-    Lines whose run is there already are not written twice. The caller holds `locked`.
+    No run is written twice: returns the lines that were written. The caller holds `locked`.
     """
     present = {line.run.provenance.run_id for line in read(path)[0]}
-    fresh = [line for line in added if line.run.provenance.run_id not in present]
+    once = {line.run.provenance.run_id: line for line in added}
+    fresh = [line for run_id, line in once.items() if run_id not in present]
     if not fresh:
-        return
+        return []
     try:
         old = path.read_bytes() if path.exists() else b""
         if old and not old.endswith(b"\n"):
@@ -115,6 +120,7 @@ def append(path: Path, added: Sequence[Line]) -> None:
             f"{path} was not written ({error.strerror}): it is as before, {len(fresh)} runs are "
             "not in it; free some space or choose another folder (accelbench_baselines), run again"
         ) from None
+    return fresh
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -135,14 +141,38 @@ def _replace(path: Path, content: bytes) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder of baselines against other sessions that update it; StoreError."""
+    """Hold a folder of baselines against other sessions that update it; StoreError.
+
+    Another session holds it for the instant of a write: who waits `LOCK_SECONDS` gives up.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise StoreError(f"cannot write into {folder}: {error.strerror}") from None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _lock(descriptor, folder)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise StoreError(
+                    f"cannot write into {folder}: another session has held it for "
+                    f"{LOCK_SECONDS:.0f} s; run again when that one has ended"
+                ) from None
+            time.sleep(0.05)
+        except OSError as error:  # a network file system that has no locks for folders
+            raise StoreError(
+                f"cannot write into {folder}: it cannot be locked ({error.strerror}); "
+                "choose a folder on a local disk (accelbench_baselines)"
+            ) from None
+        else:
+            return

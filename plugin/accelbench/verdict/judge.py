@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING
 
@@ -55,24 +55,63 @@ def judge(question: Question) -> Verdict:
     usable = [r for r in question.references if math.isfinite(r.value)]
     if not usable:
         return Verdict(name, statuses.NEW, value)
+    centre, count = median(r.value for r in usable), len(usable)
+    obstacle = _obstacle(question, usable)
+    if obstacle:
+        status = statuses.INCONCLUSIVE
+        return Verdict(name, status, value, centre, reference_runs=count, message=obstacle)
     if question.exact_digits is not None:
-        return _exactly(question, usable)
-    centre = median(r.value for r in usable)
-    if len(usable) < LEAST_REFERENCES:
-        message = f"{len(usable)} reference runs; {LEAST_REFERENCES} are needed to judge"
-        return Verdict(
-            name, statuses.LEARNING, value, centre, reference_runs=len(usable), message=message
-        )
-    return _predicted(question, usable, centre)
+        return _exactly(question, usable, question.exact_digits)
+    if count < LEAST_REFERENCES:
+        message = f"{count} reference runs; {LEAST_REFERENCES} are needed to judge"
+        status = statuses.LEARNING
+        return Verdict(name, status, value, centre, reference_runs=count, message=message)
+    verdict = _predicted(question, usable, centre)
+    return _of_lower_bound(question, verdict) if question.reading.censored else verdict
 
 
 def rounded(value: float, digits: int) -> float:
-    """Return a number rounded to so many significant digits."""
-    return float(f"{value:.{digits - 1}e}")
+    """Return a number rounded to so many significant digits; 17 tell all numbers apart."""
+    return float(f"{value:.{min(digits, 17) - 1}e}")
 
 
-def _exactly(question: Question, usable: Sequence[Reading]) -> Verdict:
-    digits = question.exact_digits or 1
+def _obstacle(question: Question, usable: Sequence[Reading]) -> str:
+    """Return why these numbers cannot be judged at all, or an empty text."""
+    metric, reading = question.metric, question.reading
+    censored = sum(each.censored for each in usable)
+    if censored:
+        return (
+            f"{censored} of {len(usable)} reference runs never reached the target: "
+            "set one that every run reaches, or train longer"
+        )
+    if question.exact_digits is not None:
+        if question.exact_digits < 1:
+            return f"EXACT_DIGITS is {question.exact_digits}: at least 1 digit is compared"
+        return _not_reached(question) if reading.censored else ""
+    # Zero is below the resolution, as many small losses are; but a negative number has no logarithm
+    # at all: clamped, it would hide every change.
+    below = min([reading, *usable], key=lambda each: each.value)
+    if metric.scale == "log" and below.value < 0:
+        whose = "it" if below is reading else "a reference run's"
+        return f"{whose} is {below.value:.5g}: {metric.name} is compared by ratio, from 0 up"
+    return ""
+
+
+def _not_reached(question: Question) -> str:
+    return f"target not reached within {question.reading.value:.5g} {question.metric.unit}"
+
+
+def _of_lower_bound(question: Question, verdict: Verdict) -> Verdict:
+    """Return the verdict on a censored reading: the true one is larger, no one knows by how much.
+
+    Where less is better, even the lower bound may be too much; nothing else can be told.
+    """
+    regressed = verdict.status == statuses.REGRESSED and question.metric.direction == "lower"
+    status = statuses.REGRESSED if regressed else statuses.INCONCLUSIVE
+    return replace(verdict, status=status, message=_not_reached(question))
+
+
+def _exactly(question: Question, usable: Sequence[Reading], digits: int) -> Verdict:
     value, reference = question.reading.value, usable[-1].value
     equal = rounded(value, digits) == rounded(reference, digits)
     return Verdict(
@@ -146,7 +185,11 @@ def _resolution(scale: Scale, readings: Sequence[Reading]) -> float:
 
 
 def _effect(metric: Metric, value: float, reference: float) -> float | None:
-    """Return the change: a difference for fractions, else relative to the reference."""
-    if metric.scale == "logit":
-        return value - reference
-    return None if reference == 0 else value / reference - 1
+    """Return the change, above zero for more: a difference for fractions, else relative.
+
+    None where it is not a number: relative to nothing, or beyond all numbers.
+    """
+    change = value - reference
+    if metric.scale != "logit":
+        change = change / abs(reference) if reference else math.nan
+    return change if math.isfinite(change) else None

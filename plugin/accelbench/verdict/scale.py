@@ -24,6 +24,10 @@ class Scale:
     resolution: Callable[[Reading], float]
 
 
+RESOLUTION_LOG = 1e-6
+"""What two equal quantities may differ by, relatively: a rounding to float32 costs 6e-8, and a sum
+over a test set, in another order, gathers ten of them."""
+
 LARGEST_POINT = 700.0
 """Beyond it the exponential overflows; a bound that far away is as good as none."""
 
@@ -61,7 +65,7 @@ def logit(trials: int) -> Scale:
 LOG = Scale(
     forward=lambda reading: math.log(max(reading.value, SMALLEST_LOG)),
     back=_back_from_log,
-    resolution=lambda _reading: 1e-9,
+    resolution=lambda _reading: RESOLUTION_LOG,
 )
 
 

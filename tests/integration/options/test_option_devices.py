@@ -28,6 +28,7 @@ def selected(result: pytest.RunResult) -> list[str]:
         (("-m", "gpu and not gpu-2"), ["gpu-1", "gpu-4", "gpu-8"]),
         (("--devices", "gpu-3,cpu"), ["gpu-3", "cpu"]),
         (("--devices", "gpu-3,cpu", "-m", "gpu"), ["gpu-3"]),
+        (("--devices", " gpu-3, cpu "), ["gpu-3", "cpu"]),
         (("-o", "accelbench_devices=ipu cpu-4"), ["ipu", "cpu-4"]),
         (("-o", "accelbench_devices=ipu cpu-4", "--devices", "cpu"), ["cpu"]),
     ],

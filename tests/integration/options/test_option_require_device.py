@@ -25,7 +25,7 @@ def test_required_device_that_no_training_used_fails_the_session_in_one_line(
     result = project.run("-m", "cpu", "--require-device", "cpu", "--require-device", "ipu")
     result.assert_outcomes(passed=1, deselected=project.deselected(7))
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    complaints = [line for line in result.outlines if "--require-device" in line]
+    complaints = [line for line in result.outlines if line.startswith("ERROR: ")]
     assert complaints == ["ERROR: --require-device ipu: no training ran on it"]
 
 
@@ -39,7 +39,7 @@ def test_required_device_that_is_used_is_fine(project: Project) -> None:
     project.noise()
     result = project.run("-m", "cpu", "--require-device", "cpu")
     assert result.ret == pytest.ExitCode.OK
-    result.stdout.no_fnmatch_line("*--require-device*")
+    result.stdout.no_fnmatch_line("ERROR: *")
 
 
 def test_missing_framework_skips_and_fails_where_the_device_is_required(project: Project) -> None:

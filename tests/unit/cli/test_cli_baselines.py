@@ -20,7 +20,7 @@ Store = Callable[..., Path]
 SOURCE = """
 FRAMEWORK = "numpy"
 TRAINED_BY = "own"
-PARAMETERS = {"rate": 0.5}
+PARAMETERS = {"batch_size": 10, "rate": 0.5}
 TIERS = {}
 """
 
@@ -94,7 +94,7 @@ def test_a_workload_is_explained_with_spread_reason_and_person(store: Store) -> 
     store(reason="new driver", segment=True)
     text = accelbench("explain", "alpha").output
     assert "accuracy               0.925 +- 0.019 (6 runs, 0.9 to 0.95) fraction" in text
-    assert "loss                   0.5 +- 0 (6 runs, 0.5 to 0.5) nats" in text
+    assert "loss                   0.5 +- 0 (6 runs, 0.5 to 0.5)\n" in text  # it has no unit
     assert "throughput             1000 +- 0 (6 runs, 1000 to 1000) samples/s" in text
     assert "accepted by A Person: new driver (segment 2)" in text
     assert "first" not in text
@@ -159,6 +159,44 @@ def test_lint_finds_what_an_edit_has_left_behind(store: Store, checkout: Path) -
     result = accelbench("lint")
     assert result.exit_code == 1
     assert "recorded with another version of the workload file" in result.output
+
+
+def test_lint_is_content_once_the_edited_workload_was_recorded_anew(
+    store: Store, checkout: Path
+) -> None:
+    store(count=4)
+    store(reason="other", params=(("rate", 0.1),))
+    path = checkout / "bench" / "workloads" / "alpha.py"
+    path.write_text(SOURCE.replace("0.5", "0.25"))
+    workload_files.read.cache_clear()
+    store(reason="again")
+    result = accelbench("lint")
+    assert result.exit_code == 1
+    assert "4 runs" not in result.output
+    assert result.output.count("recorded with another version") == 2  # portable, and the CPU's
+    store(reason="other again", params=(("rate", 0.1),))
+    result = accelbench("lint")
+    assert result.output == "2 files, 8 references, 0 problems\n"
+    assert result.exit_code == 0
+
+
+def test_the_list_marks_what_is_of_an_older_version_of_the_file(
+    store: Store, checkout: Path
+) -> None:
+    store()
+    assert "older version" not in accelbench("list").output
+    path = checkout / "bench" / "workloads" / "alpha.py"
+    path.write_text(SOURCE.replace("0.5", "0.25"))
+    workload_files.read.cache_clear()
+    store(count=5, reason="again")
+    portable = [line for line in accelbench("list").output.splitlines() if "portable" in line]
+    assert portable == [
+        "alpha/portable.jsonl: alpha, digits, 2 epochs, float32-eager: 6 runs in 2 sessions "
+        "(older version of the file)",
+        "alpha/portable.jsonl: alpha, digits, 2 epochs, float32-eager: 5 runs in 2 sessions",
+    ]
+    path.unlink()
+    assert "older version" not in accelbench("list").output
 
 
 def test_lint_finds_runs_of_a_workload_that_is_gone(store: Store, checkout: Path) -> None:

@@ -29,6 +29,29 @@ def test_the_list_says_what_is_ready_and_how_to_get_the_rest(tmp_path: Path) -> 
     assert "run `accelbench data fetch mnist`" in mnist
 
 
+def test_the_list_decodes_nothing(tmp_path: Path, home: Path) -> None:
+    raw = tmp_path / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    for name in names:
+        (raw / f"{name}-ubyte").write_bytes(b"to decode this would find it damaged")
+    said = accelbench("data", "list", "--data-root", str(tmp_path / "data")).output
+    digits, mnist = said.splitlines()
+    assert digits.endswith("embedded     ready, not decoded yet")
+    assert mnist.endswith("torchvision  found, not checked, not decoded yet")
+    assert not list(tmp_path.rglob("decoded"))
+    (raw / "t10k-labels-idx1-ubyte").unlink()
+    said = accelbench("data", "list", "--data-root", str(tmp_path / "data")).output
+    assert "(MNIST/raw/t10k-labels-idx1-ubyte is missing): run `accelbench data fetch mn" in said
+
+
+def test_the_list_names_the_fingerprint_of_what_is_decoded(tmp_path: Path) -> None:
+    fetched = accelbench("data", "fetch", "digits", "--data-root", str(tmp_path))
+    fingerprint = fetched.output.strip().rpartition(" ")[2].rstrip(")")
+    listed = accelbench("data", "list", "--data-root", str(tmp_path)).output.splitlines()[0]
+    assert listed.endswith(f"ready, fingerprint {fingerprint}")
+
+
 def test_a_path_is_that_of_the_decoded_files(tmp_path: Path, home: Path) -> None:
     chosen = accelbench("data", "path", "digits", "--data-root", str(tmp_path / "data"))
     assert chosen.output == f"{tmp_path / 'data' / 'decoded' / 'digits-28x28'}\n"

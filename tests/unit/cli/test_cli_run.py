@@ -62,7 +62,7 @@ def test_a_run_is_written_as_json_to_stdout(checkout: Path) -> None:
     assert result.exit_code == 0
     said = json.loads(result.stdout)
     run = codec.from_json(Run, said)
-    assert said["state"]["name"] == "completed"
+    assert said["state"] == "completed"
     assert said["evaluation"] == {"accuracy": 0.5, "loss": 0.25, "samples": 10}
     assert [set(epoch) >= {"seconds", "data_seconds"} for epoch in said["epochs"]] == [True, True]
     assert "import" in said["phases"]
@@ -108,6 +108,9 @@ def test_a_divergence_is_a_result_and_a_crash_is_not(checkout: Path) -> None:
         (["alpha", "--set", "rate"], "rate: KEY=VALUE is expected"),
         (["alpha", "--dataset", "digits"], "holds its own data (data set inline)"),
         (["alpha", "--run-timeout", "0"], "--run-timeout: a number of seconds above 0"),
+        (["alpha", "--run-timeout", "inf"], "--run-timeout: at most "),
+        (["alpha", "--stall-timeout", "attach=1e10"], "--stall-timeout attach=1e10: at most "),
+        (["alpha", "--set", "steps=0"], "steps of workload alpha must be 1 or more, not 0"),
         (["alpha", "--stall-timeout", "x=1"], "--stall-timeout x=1: unknown phase 'x'"),
         (["alpha", "--epochs", "0"], "0 is not in the range"),
         (["alpha", "--seed", "-1"], "-1 is not in the range"),
@@ -119,12 +122,42 @@ def test_what_does_not_fit_is_one_line(checkout: Path, arguments: list[str], mes
     assert message in one_line(accelbench("run", *arguments))
 
 
-def test_a_framework_that_is_missing_names_the_extra_that_brings_it(checkout: Path) -> None:
+def test_a_framework_that_is_missing_names_the_command_that_brings_it(checkout: Path) -> None:
     text = WORKLOAD.replace('"numpy"', '"nonexistent_framework"')
     (checkout / "bench" / "workloads" / "beta.py").write_text(text)
     message = one_line(accelbench("run", "beta"))
     assert "workload beta needs nonexistent_framework" in message
-    assert "pytest-accelbench[nonexistent_framework]" in message
+    assert message.endswith(": python -m pip install nonexistent_framework")
+
+
+def test_what_is_not_said_comes_from_the_first_smoke_cell(checkout: Path) -> None:
+    path = checkout / "bench" / "workloads" / "alpha.py"
+    path.write_text(WORKLOAD.replace('"epochs": 3,', '"epochs": 3, "params": {"rate": 2.0},'))
+    result = accelbench("run", "alpha", "--set", "steps=5", "--json", "-")
+    run = codec.from_json(Run, json.loads(result.stdout))
+    assert run.spec.params == (("rate", 2.0), ("steps", 5))
+    assert run.spec.epochs == 3
+
+
+def test_without_a_tier_a_workload_is_trained_on_the_data_that_it_has(checkout: Path) -> None:
+    path = checkout / "bench" / "workloads" / "alpha.py"
+    path.write_text(
+        WORKLOAD[: WORKLOAD.index("TIERS")]
+        + "TIERS = {}\n\ndef start"
+        + WORKLOAD.partition("def start")[2]
+    )
+    result = accelbench("run", "alpha", "--json", "-")
+    assert result.exit_code == 0, result.output
+    run = codec.from_json(Run, json.loads(result.stdout))
+    assert (run.spec.dataset, run.spec.epochs) == ("inline", 1)
+
+
+def test_the_checkout_is_found_from_a_folder_inside_it(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout / "pyproject.toml").touch()
+    monkeypatch.chdir(checkout / "bench" / "workloads")
+    assert accelbench("run", "alpha", "--epochs", "1").exit_code == 0
 
 
 def test_a_pyproject_that_does_not_fit_is_one_line(checkout: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from accelbench.lease import Holder
 from accelbench.progress import Progress
 from accelbench.report import progress
-from accelbench.report.progress import Line, Quiet, described, listener, waiting_text
+from accelbench.report.progress import Line, Quiet, listener, waiting_text
 
 NAME = "alpha on cpu"
 
@@ -106,9 +106,11 @@ def test_the_capture_is_paused_around_every_painting() -> None:
     assert events == ["pause", "write", "resume"]
 
 
-def test_a_line_never_exceeds_a_hundred_characters() -> None:
-    long = Progress("w" * 300, "steady", epoch=1, epochs=3)
-    assert len(described(long, 1, 0.5)) == 100
+def test_a_line_is_never_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    stream = io.StringIO()
+    Line(stream).progress(Progress("w" * 300, "steady", epoch=1, epochs=3))
+    assert stream.getvalue().count("w") == 59
 
 
 @pytest.mark.parametrize("reporter", [None, SimpleNamespace(isatty=False), SimpleNamespace()])

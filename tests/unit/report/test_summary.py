@@ -98,50 +98,61 @@ def test_brackets_in_a_parameter_are_text_and_not_markup(
     assert "path=[bold]x[/bold]" in "\n".join(table(session))
 
 
+COMMAND = "pytest bench -m cpu"
+
+
 def test_the_footer_counts_and_states_the_rate_of_false_alarms(session: Session) -> None:
-    lines = footer(session)
+    lines = footer(session, COMMAND)
     assert lines[0] == (
-        "1 runs, 3 gated metrics: 1 regressed, 1 new, 1 passed "
-        "(false alarms: 1% a session, 0.0025 a metric)"
+        "1 run, 3 gated metrics: 1 regressed, 1 new, 1 passed "
+        "(false alarms: at most 1% of sessions, 0.0025 a metric)"
     )
+
+
+def test_a_run_that_broke_is_counted(session: Session, make_run: MakeRun) -> None:
+    session.outcomes[:] = [("a", Outcome(make_run(), (), expected=False)), *session.outcomes]
+    assert footer(session, COMMAND)[0].startswith("2 runs (1 failed), 3 gated metrics: ")
 
 
 def test_a_new_metric_names_the_command_that_records_it(session: Session) -> None:
-    assert footer(session)[1] == (
-        "1 new: no baseline yet; the same command with --update-baselines --seeds 10 records one"
+    assert footer(session, COMMAND)[1] == (
+        "1 new: no baseline yet; record one with: pytest bench -m cpu --update-baselines --seeds 10"
     )
     session.options = replace(session.options, update_baselines=True)
-    assert "no baseline yet" not in "\n".join(footer(session))
+    assert "no baseline yet" not in "\n".join(footer(session, COMMAND))
 
 
-def test_reasons_are_told_once_with_all_their_places(session: Session, make_run: MakeRun) -> None:
+def test_reasons_are_told_once_with_their_places_or_their_count(
+    session: Session, make_run: MakeRun
+) -> None:
     busy = Verdict("throughput", "contended", 1.0, message="other processes were busy")
     session.outcomes[:] = [
         ("a", Outcome(make_run(), (busy,))),
         ("b", Outcome(make_run(workload="beta"), (busy,))),
     ]
-    said = "contended: other processes were busy (alpha throughput, beta throughput)"
-    assert said in footer(session)
+    said = "alpha throughput, beta throughput: contended: other processes were busy"
+    assert said in footer(session, COMMAND)
+    session.outcomes.append(("c", Outcome(make_run(workload="gamma"), (busy,))))
+    assert "3 metrics contended: other processes were busy" in footer(session, COMMAND)
 
 
 def test_a_regressions_message_is_left_to_its_own_test(session: Session) -> None:
-    assert not any("worse" in line for line in footer(session))
+    assert not any("worse" in line for line in footer(session, COMMAND))
 
 
-def test_notes_problems_and_errors_close_the_footer(session: Session) -> None:
+def test_damaged_lines_and_notes_close_the_footer(session: Session) -> None:
     folder = session.options.settings.baselines / "alpha"
     folder.mkdir(parents=True)
     (folder / "portable.jsonl").write_text("junk\n")
     session.notes.append("a note")
-    session.errors.append("an error")
-    lines = footer(session)
-    assert lines[-3].startswith(f"baseline line left out: {folder}/portable.jsonl:1: not JSON")
-    assert lines[-2:] == ["a note", "ERROR: an error"]
+    lines = footer(session, COMMAND)
+    assert lines[-2].startswith(f"baseline line left out: {folder}/portable.jsonl:1: not JSON")
+    assert lines[-1] == "a note"
 
 
 def test_a_session_without_gates_has_a_footer_too(session: Session) -> None:
     session.outcomes.clear()
     session.gates = 0
-    assert footer(session) == [
-        "0 runs, 0 gated metrics: none (false alarms: 1% a session, 0.01 a metric)"
+    assert footer(session, COMMAND) == [
+        "0 runs, 0 gated metrics: none (false alarms: at most 1% of sessions)"
     ]

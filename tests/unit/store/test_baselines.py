@@ -42,7 +42,7 @@ def test_portable_and_device_runs_lie_in_a_file_each(tmp_path: Path, make_run: M
 
 def test_a_run_goes_only_where_it_is_sent(tmp_path: Path, make_run: MakeRun) -> None:
     written = Baselines(tmp_path).add([(make_run(), "portable")], "r", "A", segment=False)
-    assert written == 1
+    assert written == {tmp_path / "alpha" / "portable.jsonl": [make_run()]}
     assert [path.name for path in Baselines(tmp_path).paths()] == ["portable.jsonl"]
 
 
@@ -165,6 +165,36 @@ def test_problems_are_told_once_however_often_a_file_is_asked(
     assert [str(problem).split(": ")[0] for problem in baselines.problems] == [f"{path}:1"]
 
 
+def test_problems_are_told_once_and_in_order_after_an_update_too(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    baselines = added(tmp_path, numbered(make_run, 1), numbered(make_run, 2, workload="beta"))
+    for name in ("alpha", "beta"):
+        path = tmp_path / name / "portable.jsonl"
+        path.write_text("junk\n" + path.read_text() + "{}\n")
+    expected = [
+        f"{tmp_path}/{name}/portable.jsonl:{n}" for name in ("alpha", "beta") for n in (1, 3)
+    ]
+    for number in (3, 4):
+        for workload in ("beta", "alpha"):
+            run = numbered(make_run, number, workload=workload, session_id=workload)
+            baselines.reference(run, "portable")
+            run = numbered(make_run, 10 * number + len(workload), workload=workload)
+            baselines.add(both(run), "r", "A", segment=False)
+            baselines.reference(run, "portable")
+        assert [str(each).split(": ")[0] for each in baselines.problems] == expected
+
+
+def test_what_is_stored_already_is_not_said_to_be_written(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    one, two = numbered(make_run, 1), numbered(make_run, 2)
+    baselines = added(tmp_path, one)
+    assert baselines.add(both(one, one), "r", "A", segment=False) == {}
+    written = baselines.add([*both(one, two), (two, "device")], "r", "A", segment=False)
+    assert written == {path: [two] for path in baselines.paths()}
+
+
 def test_one_file_that_cannot_be_written_does_not_stop_the_others(
     tmp_path: Path, make_run: MakeRun
 ) -> None:
@@ -211,7 +241,44 @@ def test_a_run_that_lost_a_quarter_of_the_way_from_chance_has_collapsed(
     assert said == (f"it collapsed (accuracy {accuracy:.4g}, below 0.7)" if collapsed else None)
 
 
-def test_the_first_run_and_one_that_does_not_classify_cannot_collapse(make_run: MakeRun) -> None:
-    assert refusal(accurate(make_run, 0.1), (), 0.1) is None
+def test_one_that_does_not_classify_cannot_collapse(make_run: MakeRun) -> None:
+    assert refusal(accurate(make_run, None), (), 0.1) is None
     assert refusal(accurate(make_run, None), [accurate(make_run, 0.9)], 0.1) is None
     assert refusal(accurate(make_run, 0.9), [accurate(make_run, None)], 0.1) is None
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "chance", "refused"),
+    [
+        (0.0, 0.1, True),
+        (0.1, 0.1, True),
+        (0.1135, 0.1, True),  # MNIST's most frequent class, always
+        (0.19, 0.1, True),
+        (0.2, 0.1, False),
+        (0.55, 0.5, True),
+        (0.6, 0.5, False),
+        (0.0, 0.0, True),
+        (0.02, 0.0, False),  # nobody knows what guessing would give
+    ],
+)
+def test_a_run_that_learned_nothing_is_refused_whatever_it_is_beside(
+    make_run: MakeRun, accuracy: float, chance: float, refused: bool
+) -> None:
+    run = accurate(make_run, accuracy)
+    for known in ((), (run,), (run,) * 5):
+        said = refusal(run, known, chance)
+        assert (said is not None) == refused
+        if said is not None:
+            assert said.startswith(f"it learned nothing (accuracy {accuracy:.4g}, not above 0")
+            assert said.endswith(f"; guessing gives {chance:.4g})")
+
+
+def test_a_run_that_itself_went_wrong_draws_no_line(make_run: MakeRun) -> None:
+    gone = [
+        make_run(state=DIVERGED, evaluation=Evaluation(0.5, 360, 0.99)),
+        make_run(evaluation=Evaluation(math.nan, 360, 0.99)),
+        make_run(evaluation=Evaluation(0.5, 360, math.nan)),
+        make_run(evaluation=None),
+    ]
+    assert refusal(accurate(make_run, 0.5), gone, 0.1) is None
+    assert refusal(accurate(make_run, 0.5), [*gone, accurate(make_run, 0.99)], 0.1) is not None

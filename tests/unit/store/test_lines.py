@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import resource
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,6 +123,17 @@ def test_a_run_is_not_written_twice(tmp_path: Path, line: MakeLine) -> None:
     assert read(path) == ([line(1), line(2)], [])
 
 
+def test_a_run_that_is_given_twice_is_written_once_and_counted_once(
+    tmp_path: Path, line: MakeLine
+) -> None:
+    path = tmp_path / "portable.jsonl"
+    assert append(path, [line(1), line(2), line(1)]) == [line(1), line(2)]
+    assert read(path) == ([line(1), line(2)], [])
+    assert append(path, [line(3), line(2), line(3)]) == [line(3)]
+    assert append(path, [line(3)]) == append(path, []) == []
+    assert path.read_text().count("\n") == 3
+
+
 def test_damaged_lines_and_a_missing_last_newline_are_kept(tmp_path: Path, line: MakeLine) -> None:
     path = tmp_path / "portable.jsonl"
     path.write_text('{"broken": \n' + codec.dumps(line(1)))
@@ -188,6 +202,46 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
         locked(tmp_path / "file" / "alpha"),
     ):
         pass
+
+
+def test_a_folder_that_another_session_never_frees_is_one_line_and_no_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "LOCK_SECONDS", 0.2)
+    with (
+        locked(tmp_path),
+        pytest.raises(StoreError, match="another session has held it for 0 s") as caught,
+        locked(tmp_path),
+    ):
+        pass
+    assert str(caught.value).startswith(f"cannot write into {tmp_path}: ")
+    with locked(tmp_path):  # free again, and by who gave up too
+        pass
+
+
+def test_a_folder_is_waited_for_until_it_is_free(tmp_path: Path) -> None:
+    holder = locked(tmp_path)
+    holder.__enter__()
+    later = threading.Timer(0.3, holder.__exit__, (None, None, None))
+    later.start()
+    with locked(tmp_path):
+        assert later.finished.is_set()
+    later.join()
+
+
+def test_a_folder_without_locks_is_one_line_that_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_descriptor: int, _operation: int) -> None:  # as a folder on NFS does
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(StoreError) as caught, locked(tmp_path):
+        pass
+    assert str(caught.value) == (
+        f"cannot write into {tmp_path}: it cannot be locked (Bad file descriptor); "
+        "choose a folder on a local disk (accelbench_baselines)"
+    )
 
 
 ROUNDS = 40

@@ -20,6 +20,7 @@ from accelbench.verdict.judge import ALPHA_NIGHT, LEAST_REFERENCES, rounded
 ACCURACY = metrics.metric("accuracy")
 LOSS = metrics.metric("loss")
 THROUGHPUT = metrics.metric("throughput")
+TIME = metrics.metric("time_to_accuracy")
 
 RANK = {"regressed": 0, "passed": 1, "improved": 2}
 
@@ -181,7 +182,7 @@ ANY_READING = st.builds(
     ANY_READING,
     st.one_of(st.lists(ANY_READING, max_size=12), st.builds(lambda r: [r] * 8, ANY_READING)),
     st.integers(0, 10**9),
-    st.one_of(st.none(), st.integers(1, 17)),
+    st.one_of(st.none(), st.integers(-3, 20), st.sampled_from([10**12, -(10**12)])),
 )
 @settings(max_examples=400)
 def test_no_numbers_whatever_raise(
@@ -278,6 +279,121 @@ def test_all_right_and_all_wrong_can_be_judged(value: float) -> None:
     assert judge(Question(ACCURACY, Reading(value, trials=360), references)).status == "passed"
 
 
+@pytest.mark.parametrize("factor", [1 + 9e-7, 1 - 9e-7])
+def test_equal_references_leave_room_for_the_resolution_of_float32(factor: float) -> None:
+    for metric in (LOSS, THROUGHPUT):
+        assert (
+            judge(Question(metric, Reading(2.0 * factor), readings([2.0] * 6))).status == "passed"
+        )
+        far = Reading(2.0 * (1 + 20 * (factor - 1)))
+        assert judge(Question(metric, far, readings([2.0] * 6))).status != "passed"
+
+
+# ---------------------------------------------------------------------------------- below zero
+@pytest.mark.parametrize(
+    ("value", "references", "said"),
+    [
+        (-0.5, [0.5] * 6, "it is -0.5: loss is compared by ratio, from 0 up"),
+        (-0.1, [-0.5] * 6, "a reference run's is -0.5: loss is compared by ratio, from 0 up"),
+        (0.5, [-1e-13, *[0.5] * 5], "a reference run's is -1e-13: loss is compared by ratio"),
+        (-0.5, [0.5], "it is -0.5: loss is compared by ratio, from 0 up"),
+    ],
+)
+def test_what_is_below_zero_has_no_ratio_and_is_inconclusive(
+    value: float, references: list[float], said: str
+) -> None:
+    verdict = judge(Question(LOSS, Reading(value), readings(references)))
+    assert verdict.status == "inconclusive"
+    assert verdict.message.startswith(said)
+    assert verdict.bound is None
+    assert (verdict.value, verdict.reference_runs) == (value, len(references))
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, 1e-12])
+def test_zero_is_judged_as_the_resolution(value: float) -> None:
+    for references in ([0.0] * 6, [1e-12] * 6, [5e-13] * 6):
+        question = Question(LOSS, Reading(value), readings(references))
+        assert judge(question).status == "passed"
+        assert judge(replace(question, reading=Reading(0.1))).status == "regressed"
+
+
+def test_exact_digits_compare_what_is_below_zero_too() -> None:
+    assert exactly(-0.5, -0.5, 4).status == "passed"
+    worse = exactly(-0.4, -0.5, 4)
+    assert worse.status == "regressed"
+    assert worse.effect == pytest.approx(0.2)
+
+
+# ------------------------------------------------------------------------------------- censored
+SECONDS = [9.0, 9.2, 8.9, 9.1, 9.3, 9.0]
+
+
+def until(value: float, references: list[float], **changes: object) -> Verdict:
+    """Return the verdict on a run that did not reach its target before a time."""
+    question = Question(TIME, Reading(value, censored=True), readings(references))
+    return judge(replace(question, **changes))  # type: ignore[arg-type]  # a wrong name fails here
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [(5.0, "inconclusive"), (9.1, "inconclusive"), (12.0, "regressed")],
+)
+def test_a_target_that_was_not_reached_never_passes_and_may_regress(
+    value: float, status: str
+) -> None:
+    measured = judge(Question(TIME, Reading(value), readings(SECONDS)))
+    assert measured.status in {"improved", "passed", "regressed"}
+    verdict = until(value, SECONDS)
+    assert verdict.status == status
+    assert verdict.message == f"target not reached within {value:.5g} s"
+    assert verdict.bound == measured.bound
+
+
+def test_a_lower_bound_tells_nothing_of_a_metric_that_is_better_when_higher() -> None:
+    for value in (50.0, 100.0, 200.0):
+        assert until(value, REFERENCES, metric=THROUGHPUT).status == "inconclusive"
+
+
+@pytest.mark.parametrize("reading", [Reading(9.0), Reading(50.0), Reading(5.0, censored=True)])
+@pytest.mark.parametrize("count", [1, 6])
+def test_references_that_never_reached_the_target_are_counted_and_nothing_is_judged(
+    reading: Reading, count: int
+) -> None:
+    references = [Reading(5.0, censored=True), *readings(SECONDS[:count])]
+    verdict = judge(Question(TIME, reading, references))
+    assert verdict.status == "inconclusive"
+    assert verdict.message == (
+        f"1 of {count + 1} reference runs never reached the target: "
+        "set one that every run reaches, or train longer"
+    )
+
+
+def test_a_target_that_was_not_reached_is_new_and_learning_like_any_other() -> None:
+    assert until(5.0, []).status == "new"
+    assert until(5.0, SECONDS[:2]).status == "learning"
+    assert until(5.0, SECONDS, exact_digits=4).status == "inconclusive"
+    assert until(9.0, [9.0], exact_digits=4).status == "inconclusive"
+
+
+# --------------------------------------------------------------------------------------- effect
+@pytest.mark.parametrize(
+    ("metric", "value", "reference", "effect"),
+    [
+        (LOSS, 0.6, 0.5, 0.2),
+        (THROUGHPUT, 50.0, 100.0, -0.5),
+        (ACCURACY, 0.7, 0.9, -0.2),
+        (ACCURACY, 0.0, 0.0, 0.0),
+        (LOSS, 1.0, 0.0, None),
+        (LOSS, 1e308, 5e-324, None),
+    ],
+)
+def test_the_effect_is_a_difference_of_fractions_and_else_relative(
+    metric: metrics.Metric, value: float, reference: float, effect: float | None
+) -> None:
+    verdict = judge(Question(metric, Reading(value), readings([reference] * 5)))
+    assert verdict.effect == (None if effect is None else pytest.approx(effect))
+
+
 # ----------------------------------------------------------------------------------- exact digits
 def exactly(value: float, reference: float, digits: int) -> Verdict:
     question = Question(LOSS, Reading(value), [Reading(reference)], exact_digits=digits)
@@ -305,6 +421,13 @@ def test_a_deterministic_workload_is_compared_to_its_digits(
     assert verdict.bound == verdict.reference == reference
     said = f"deterministic: must be equal to {digits} digits"
     assert verdict.message == ("" if status == "passed" else said)
+
+
+@pytest.mark.parametrize("digits", [0, -1])
+def test_no_digits_at_all_compare_nothing(digits: int) -> None:
+    verdict = exactly(0.5, 0.5, digits)
+    assert verdict.status == "inconclusive"
+    assert verdict.message == f"EXACT_DIGITS is {digits}: at least 1 digit is compared"
 
 
 def test_one_reference_is_enough_for_a_deterministic_workload_and_the_last_one_counts() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelbench.records import Reading
-from accelbench.verdict.scale import LOG, SMALLEST_LOG, logit, scale_of
+from accelbench.verdict.scale import LOG, RESOLUTION_LOG, SMALLEST_LOG, logit, scale_of
 
 TRIALS = st.integers(1, 10**18)
 
@@ -64,6 +64,11 @@ def test_more_trials_weigh_the_same_fraction_alike() -> None:
 
 def test_a_fraction_without_trials_is_taken_as_of_a_million() -> None:
     assert logit(5).forward(Reading(0.9)) == logit(5).forward(Reading(0.9, trials=10**6))
+
+
+def test_the_resolution_of_a_quantity_is_coarser_than_sums_of_float32_numbers() -> None:
+    rounding = 2.0**-24
+    assert LOG.resolution(Reading(2.0)) == RESOLUTION_LOG > 10 * rounding
 
 
 def test_scales_are_found_by_name() -> None:

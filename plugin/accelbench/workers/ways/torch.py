@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import ModuleType
-from typing import Callable, List, Tuple
+from typing import Callable, List, Optional, Tuple
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from accelbench.records import Evaluation, Job, Pairs
 from accelbench.workers import host
-from accelbench.workers.arrays import Array, open_arrays
+from accelbench.workers.arrays import Array, Arrays, open_arrays
 from accelbench.workers.engine import Params
 from accelbench.workers.workload import Tensors, Training
 
@@ -27,21 +28,27 @@ def start(
     torch.set_num_threads(host.usable_cores())
     torch.manual_seed(job.spec.seed)
     device = torch.device("cpu")
-    training: Training = workload.build(params)
+    training = workload.build(params)
+    if not isinstance(training, Training):
+        kind = type(training).__name__
+        raise TypeError(f"build() must return accelbench.workers.workload.Training, not {kind}")
     model = training.model.to(device=device, memory_format=training.memory_format)  # type: ignore[call-overload]  # torch's overloads lack this pair
     optimizer = training.optimizer(model.parameters())
     enter("data")
-    tensors = workload.data(params) if job.data is None else _resident(job, workload, params)
-    feed = Feed(tensors, device, params.count("batch_size"), job.spec.seed, training)
+    if job.data is None:
+        tensors: Tensors = workload.data(params)
+    else:
+        arrays = open_arrays(job.data, int(params.get("train_samples") or 0))
+        tensors = resident(arrays, *workload.NORMALISE)
+    batches = Batches(
+        params.count("batch_size"), job.spec.seed, training.shuffles, training.steps_per_epoch
+    )
+    feed = Feed(tensors, device, batches)
     return TorchEngine(training, model, optimizer, feed)
 
 
-def _resident(job: Job, workload: ModuleType, params: Params) -> Tensors:
-    """Return the data set as normalised float images and int64 labels."""
-    if job.data is None:
-        raise ValueError(f"workload {job.spec.workload} needs a data set")
-    arrays = open_arrays(job.data, int(params.get("train_samples") or 0))
-    mean, deviation = workload.NORMALISE
+def resident(arrays: Arrays, mean: float, deviation: float) -> Tensors:
+    """Return a data set as normalised float images and int64 labels."""
     return Tensors(
         _images(arrays.train_images, mean, deviation),
         _labels(arrays.train_labels),
@@ -60,26 +67,34 @@ def _labels(labels: Array) -> Tensor:
     return torch.from_numpy(np.asarray(labels, dtype=np.int64))
 
 
+@dataclass(frozen=True)
+class Batches:
+    """How an epoch is cut: `steps_per_epoch` None is one pass over the training set."""
+
+    batch_size: int
+    seed: int
+    shuffles: bool = True
+    steps_per_epoch: Optional[int] = None
+
+
 class Feed:
     """The data on the device, and the batches of an epoch by a permutation that lies there too."""
 
-    def __init__(  # what a feed consists of
-        self, tensors: Tensors, device: torch.device, batch_size: int, seed: int, training: Training
-    ) -> None:
+    def __init__(self, tensors: Tensors, device: torch.device, batches: Batches) -> None:
         self._inputs = tensors.train_inputs.to(device)
         self._targets = tensors.train_targets.to(device)
         self.test = (tensors.test_inputs.to(device), tensors.test_targets.to(device))
         self._device = device
-        self._shuffles = training.shuffles
+        self._shuffles = batches.shuffles
         # Its own generator: the order of the data must not depend on how many numbers the
         # initialisation or dropout draws. On the CPU, so that every device sees the same order.
-        self._generator = torch.Generator().manual_seed(seed)
+        self._generator = torch.Generator().manual_seed(batches.seed)
         self._order: Tuple[Tensor, ...] = ()
-        self.batch_size = batch_size
+        self.batch_size = batch_size = batches.batch_size
         count = len(self._inputs)
         if count < batch_size:
             raise ValueError(f"batch_size {batch_size} exceeds the {count} training samples")
-        self.steps_per_epoch = training.steps_per_epoch or count // batch_size
+        self.steps_per_epoch = batches.steps_per_epoch or count // batch_size
 
     def begin_epoch(self) -> None:
         """Draw the order of the epoch; the last incomplete batch is dropped."""
