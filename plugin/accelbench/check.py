@@ -87,11 +87,19 @@ def described(verdict: Verdict, reference: Reference) -> str:
     text = (
         f"{number(verdict.value)} against {number(verdict.reference)} "
         f"({verdict.reference_runs} runs in {reference.sessions} sessions since "
-        f"{reference.since}), bound {number(verdict.bound)}"
+        f"{reference.since}), bound {number(verdict.bound)}{_change(verdict)}"
     )
     if verdict.p_value is None or verdict.alpha is None:
         return text
     return f"{text}, p {verdict.p_value:.2g} below {verdict.alpha:.2g}"
+
+
+def _change(verdict: Verdict) -> str:
+    """Return the effect in words: points for a fraction, per cent for all else."""
+    if verdict.effect is None:
+        return ""
+    unit = "points" if metrics.metric(verdict.metric).scale == "logit" else "%"
+    return f", {100 * verdict.effect:+.2g} {unit}"
 
 
 def number(value: float | None) -> str:

@@ -104,6 +104,11 @@ def _listen(channel: Any, worker: Worker, following: Following, launch: Launch) 
         except channel.TimeoutError:
             following.watch.check()
             continue
+        except RuntimeError as error:
+            # A second Ctrl-C at the moment when the queue gives up its lock for the first one.
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from None
+            raise
         except (EOFError, OSError):
             text, phase = worker.exit_text(), following.watch.phase
             following.fail(State("crashed", text), f"the worker ended in {phase}: {text}")

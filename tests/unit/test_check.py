@@ -78,7 +78,7 @@ def test_a_regression_says_value_reference_bound_runs_stack_seed_and_command(
     lines = verdict.message.split("\n  ")
     assert lines[0].startswith(
         "loss regressed: 0.9 against 0.505 (10 runs in 2 sessions since 2026-01-02), "
-        f"bound {verdict.bound:.5g}, p "
+        f"bound {verdict.bound:.5g}, +78 %, p "
     )
     assert lines[0].endswith(" below 0.0033")
     assert lines[1] == "differs from the reference runs in driver: ? -> 2.0"

@@ -48,9 +48,9 @@ def refuses(checkout: Checkout, parallel: tuple[str, ...], words: str) -> None:
     assert session.status == 1
     assert said["test_cell[on_mnist-cpu]"] == line.removeprefix("Error: ")
     assert said["test_cell[on_digits-cpu]"] == ""
-    listed = checkout.accelbench("data", "list")
-    assert listed.status == 0
-    assert line.removeprefix("Error: ") in listed.out
+    located = checkout.accelbench("data", "path", "mnist")
+    assert located.status == 1
+    assert located.err == f"{line}\n"
 
 
 def test_file_of_the_wrong_hash_is_named(

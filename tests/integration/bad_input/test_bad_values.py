@@ -192,7 +192,7 @@ def test_tests_that_fit_pass_beside_them(said: tuple[Done, dict[str, str]]) -> N
     assert said[0].status == 1
     assert said[1]["test_that_passes[cpu]"] == ""
     assert f"{len(LINES)} failed, 1 passed" in said[0].out
-    assert "1 runs, 1 gated metrics: 1 new" in said[0].out
+    assert "1 run, 1 gated metric: 1 new" in said[0].out
 
 
 @pytest.mark.parametrize("place", ["nowhere/run.json", "workloads", "test_trainings.py/run.json"])

@@ -19,6 +19,10 @@ NODE = "bench/test_training.py::test_training[noise-cpu]"
 TWICE = "bench/test_own.py::test_twice[cpu]"
 
 OTHERS = """
+import pytest
+
+
+@pytest.mark.gates(4)
 def test_twice(train):
     train("noise").check()
     train("noise", epochs=3).check()
@@ -108,7 +112,7 @@ def test_only_runs_training_tests_and_benchmarks_and_skips_the_others(
 
 def test_only_keeps_a_skip_of_the_tests_own(plain_project: Project) -> None:
     plain_project.noise()
-    plain_project.tests("import pytest\n\n@pytest.mark.skip(reason='mine')\n" + OTHERS.lstrip())
+    plain_project.tests(OTHERS.replace("@pytest", "@pytest.mark.skip(reason='mine')\n@pytest"))
     result = plain_project.run("--devices", "cpu", "--benchmark-only", "-k", "own and twice")
     result.assert_outcomes(skipped=1, deselected=2)
     result.stdout.fnmatch_lines(["SKIPPED*: mine"])
