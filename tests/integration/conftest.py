@@ -109,7 +109,7 @@ class Checkout:
         name: str,
         step: str = "pass",
         top: str = "",
-        evaluation: str = "loss=0.5 + seed % 100 * 1e-4, samples=10",
+        evaluation: str = "loss=0.5 + seed % 100 * 1e-9, samples=10",
         literals: Mapping[str, str | None] | None = None,
     ) -> Path:
         """Write a workload file: what its sixth step does, what it does when it is imported.
