@@ -34,7 +34,9 @@ CHOICES = {"loss": ["double_softmax", "logits"]}
 
 TIERS = {
     "smoke": [
-        {"dataset": "digits", "epochs": 20, "gates": ["accuracy", "loss", "throughput"]},
+        # 40 epochs: with the double softmax one seed in about twenty leaves a digit unlearned until
+        # epoch 25 or later (accuracy 86 %).
+        {"dataset": "digits", "epochs": 40, "gates": ["accuracy", "loss", "throughput"]},
         {
             "dataset": "digits",
             "epochs": 10,
