@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,14 +57,29 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _opened(folder: Path, name: str) -> DataFiles | None:
-    """Return the decoded files if they are there, whole; else None, and they are made again."""
+    """Return the decoded files if they are what was written; else None: they are made again."""
     try:
-        index = json.loads((folder / _INDEX).read_text())
-        whole = all((folder / f"{a}.npy").stat().st_size == index["bytes"][a] for a in ARRAYS)
-        fingerprint = str(index["fingerprint"])
+        stamps = tuple((folder / f"{array}.npy").stat().st_mtime_ns for array in ARRAYS)
+        fingerprint = str(json.loads((folder / _INDEX).read_text())["fingerprint"])
+        whole = _content(folder, stamps) == fingerprint
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return DataFiles(name, fingerprint, str(folder)) if whole else None
+
+
+@lru_cache(maxsize=8)
+def _content(folder: Path, _stamps: tuple[int, ...]) -> str:
+    """Return the fingerprint of what lies in a folder, read once a process while it is unchanged.
+
+    Sizes would not do: a few changed labels train a worse model under the same name.
+    """
+    import numpy as np
+
+    arrays = {
+        array: np.load(folder / f"{array}.npy", mmap_mode="r", allow_pickle=False)
+        for array in ARRAYS
+    }
+    return _fingerprint(arrays)
 
 
 def _write(folder: Path, name: str, arrays: dict[str, Images]) -> DataFiles:
@@ -75,8 +91,7 @@ def _write(folder: Path, name: str, arrays: dict[str, Images]) -> DataFiles:
     try:
         for array in ARRAYS:
             np.save(scratch / f"{array}.npy", arrays[array], allow_pickle=False)
-        sizes = {array: (scratch / f"{array}.npy").stat().st_size for array in ARRAYS}
-        (scratch / _INDEX).write_text(json.dumps({"fingerprint": fingerprint, "bytes": sizes}))
+        (scratch / _INDEX).write_text(json.dumps({"fingerprint": fingerprint}))
         scratch.chmod(0o755)
         _replace(scratch, folder)
     finally:

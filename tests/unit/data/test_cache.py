@@ -149,3 +149,13 @@ def test_processes_that_decode_at_once_all_get_the_whole_set(
     for number in range(20):
         folder = tmp_path / str(number) / "decoded"
         assert [each.name for each in folder.iterdir()] == ["digits-8x8"]
+
+
+def test_changed_labels_of_the_same_size_are_found_and_decoded_anew(tmp_path: Path) -> None:
+    found = dataset("digits")
+    files = prepare(found, tmp_path, (8, 8))
+    path = Path(files.directory, "train_labels.npy")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40] + bytes(40))
+    assert prepare(found, tmp_path, (8, 8)) == files
+    assert path.read_bytes() == whole
