@@ -17,9 +17,9 @@ END = "<!-- end of table -->"
 
 def table() -> str:
     """Return the section that accelbench writes at the end of a session."""
-    command = [sys.executable, "-m", "pytest", "bench/test_training.py", "-m", "cpu"]
+    command = [sys.executable, "-m", "pytest", "bench", "-m", "cpu"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=README.parent)
-    found = re.search(r"^-+ accelbench -+\n\n(.*?)\n\n", done.stdout, re.DOTALL | re.MULTILINE)
+    found = re.search(r"^-+ accelbench -+\n(.*?)\n=+ ", done.stdout, re.DOTALL | re.MULTILINE)
     if done.returncode != 0 or found is None:
         raise SystemExit(f"pytest ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return found[1]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from accelbench.data import DataMissingError, dataset, prepare
-from accelbench.data.dataset import ARRAYS, DataSet, Size
+from accelbench.data.dataset import DataSet, Size
 
 if TYPE_CHECKING:
     from accelbench.data.dataset import Images
@@ -73,12 +73,10 @@ def test_a_damaged_decoded_set_is_made_again(
     assert sorted(each.name for each in folder.parent.iterdir()) == ["digits-8x8"]
 
 
-def test_the_index_states_size_and_fingerprint(tmp_path: Path, home: Path) -> None:
+def test_the_index_states_the_fingerprint(tmp_path: Path, home: Path) -> None:
     files = prepare(DIGITS, tmp_path, (8, 8))
     index = json.loads(Path(files.directory, "index.json").read_text())
     assert index["fingerprint"] == files.fingerprint
-    sizes = {name: Path(files.directory, f"{name}.npy").stat().st_size for name in ARRAYS}
-    assert index["bytes"] == sizes
 
 
 def test_a_root_that_cannot_be_written_falls_back_to_the_users_cache(
