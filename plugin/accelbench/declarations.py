@@ -15,9 +15,6 @@ from accelbench.records import INLINE
 if TYPE_CHECKING:
     from accelbench.records import Pairs, Scalar
 
-TIERS = ("smoke", "nightly", "paper")
-"""The tiers, from the shortest: embedded data, real data, every published row."""
-
 
 class DeclarationError(Exception):
     """A workload, parameter or value that does not exist or does not fit; one clear line."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from accelbench.declarations import TIERS
 from accelbench.devices import UnknownDeviceError, default_ids, kind_of
 from accelbench.limits import Limits, parse_limits
 from accelbench.seeds import new_session_id
@@ -20,6 +19,7 @@ from accelbench.settings import (
     default_data_root,
     device_configs,
 )
+from accelbench.tiers import TIERS
 
 
 @dataclass(frozen=True)

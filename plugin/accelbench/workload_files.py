@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import accelbench
-from accelbench.declarations import TIERS, Cell, Declaration, DeclarationError, suggestion
+from accelbench.declarations import Cell, Declaration, DeclarationError, suggestion
 from accelbench.fingerprint import code_fingerprint
+from accelbench.tiers import TIERS
 
 if TYPE_CHECKING:
     from accelbench.records import Scalar

@@ -16,7 +16,7 @@ BENCH = Path(__file__).parents[2] / "bench"
 # From the ground up: a module may import its own layer and those above it in this list.
 LAYERS: list[set[str]] = [
     {"accelbench"},
-    {"records"},
+    {"records", "tiers"},
     {"codec"},
     {"workers"},
     {"data", "devices", "metrics"},
