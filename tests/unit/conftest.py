@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from accelbench.limits import parse_limits
+from accelbench.options import Options
 from accelbench.records import (
     COMPLETED,
     Counters,
@@ -20,6 +22,7 @@ from accelbench.records import (
     RunSpec,
     Steps,
 )
+from accelbench.settings import Settings
 
 MakeRun = Callable[..., Run]
 
@@ -86,3 +89,18 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ACCELBENCH_LOCKS", str(folder / "locks"))
     monkeypatch.delenv("ACCELBENCH_DATA", raising=False)
     return folder
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Options:
+    """The options of a plain session in a folder of its own."""
+    return Options(
+        settings=Settings(tmp_path, tmp_path / "w", tmp_path / "baselines", tmp_path / "d"),
+        tier="smoke",
+        devices=("cpu",),
+        required=(),
+        limits=parse_limits(60, []),
+        update_baselines=False,
+        accept_regression=None,
+        seeds=1,
+    )

@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 
 from accelbench import codec
-from accelbench.limits import parse_limits
 from accelbench.options import Options
 from accelbench.records import DIVERGED, Evaluation, Outcome, Run, Verdict
 from accelbench.session import Session, opened
-from accelbench.settings import Settings
 from accelbench.store import Baselines
 
 MakeRun = Callable[..., Run]
@@ -23,21 +21,12 @@ TEST = "bench/test_training.py::test_training[alpha-cpu]"
 
 
 @pytest.fixture
-def start(tmp_path: Path, home: Path) -> Start:
+def start(options: Options, home: Path) -> Start:
     """Opens a session over a folder of baselines; options by name."""
 
     def begin(**changes: object) -> Session:
-        options = Options(
-            settings=Settings(tmp_path, tmp_path / "w", tmp_path / "baselines", tmp_path / "d"),
-            tier="smoke",
-            devices=("cpu",),
-            required=(),
-            limits=parse_limits(60, []),
-            update_baselines=True,
-            accept_regression=None,
-            seeds=1,
-        )
-        return opened(replace(options, **changes), gates=3)  # type: ignore[arg-type]  # by name
+        chosen = replace(options, update_baselines=True)
+        return opened(replace(chosen, **changes), gates=3)  # type: ignore[arg-type]  # by name
 
     return begin
 

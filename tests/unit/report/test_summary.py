@@ -4,32 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from accelbench.limits import parse_limits
 from accelbench.options import Options
 from accelbench.records import DIVERGED, Outcome, Run, Verdict
 from accelbench.report.summary import footer, rendered
 from accelbench.session import Session, opened
-from accelbench.settings import Settings
 
 MakeRun = Callable[..., Run]
 
 
 @pytest.fixture
-def session(tmp_path: Path, make_run: MakeRun) -> Session:
-    options = Options(
-        settings=Settings(tmp_path, tmp_path / "w", tmp_path / "baselines", tmp_path / "d"),
-        tier="smoke",
-        devices=("cpu",),
-        required=(),
-        limits=parse_limits(60, []),
-        update_baselines=False,
-        accept_regression=None,
-        seeds=1,
-    )
+def session(options: Options, make_run: MakeRun) -> Session:
     found = opened(options, gates=4)
     verdicts = (
         Verdict("loss", "regressed", 0.987654321, 0.5, 0.6, reference_runs=10, message="worse"),
