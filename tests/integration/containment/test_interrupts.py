@@ -93,6 +93,24 @@ def test_ctrl_c_keeps_the_outcomes_of_finished_tests(
     gone(interrupted, eventually)
 
 
+def from_the_plugin(text: str) -> list[str]:
+    """The lines of an internal error's traceback that lie in the plugin."""
+    frames = [line for line in text.splitlines() if line.startswith("INTERNALERROR>   File")]
+    return [line for line in frames if "/accelbench/" in line]
+
+
+def interrupted_twice(text: str) -> set[int]:
+    """The exit statuses of a session that got two signals at once.
+
+    In the middle of pytest's own ending it is the signal that ends the process. Where the second
+    one arrives while the standard library handles the first inside a lock of pytest-xdist's queue
+    (`threading.Condition.wait`), the lock is lost and pytest ends with its status for an internal
+    error: nothing that a plugin could prevent.
+    """
+    torn_lock = "release unlocked lock" in text and "KeyboardInterrupt" in text
+    return {2, -signal.SIGINT} | ({3} if torn_lock else set())
+
+
 @pytest.mark.parametrize("pause", [0.0, 0.3])
 def test_second_ctrl_c_leaves_nothing_running_either(
     interrupted: Checkout, parallel: tuple[str, ...], eventually: Wait, pause: float
@@ -103,8 +121,8 @@ def test_second_ctrl_c_leaves_nothing_running_either(
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGINT)
     done = interrupted.finish(process)
-    # In the middle of pytest's own ending it is the signal that ends the process.
-    assert done.status in {2, -signal.SIGINT}, done.text
+    assert not from_the_plugin(done.text), done.text
+    assert done.status in interrupted_twice(done.text), done.text
     gone(interrupted, eventually)
 
 
