@@ -36,12 +36,18 @@ TIERS = {
     "smoke": [
         # 40 epochs: with the double softmax one seed in about twenty leaves a digit unlearned until
         # epoch 25 or later (accuracy 86 %).
-        {"dataset": "digits", "epochs": 40, "gates": ["accuracy", "loss", "throughput"]},
+        {
+            "dataset": "digits",
+            "epochs": 40,
+            "gates": ["accuracy", "loss", "throughput"],
+            "smallest_effects": {"accuracy": 0.04},
+        },
         {
             "dataset": "digits",
             "epochs": 10,
             "params": {"loss": "logits"},
             "gates": ["accuracy", "loss", "throughput"],
+            "smallest_effects": {"accuracy": 0.03, "loss": 1.5},
         },
     ],
     "nightly": [

@@ -29,7 +29,14 @@ PARAMETERS = {
 
 TIERS = {
     # 84 steps of 50: too few for a steady state, so throughput is shown and not gated.
-    "smoke": [{"dataset": "digits", "epochs": 3, "gates": ["accuracy", "loss"]}],
+    "smoke": [
+        {
+            "dataset": "digits",
+            "epochs": 3,
+            "gates": ["accuracy", "loss"],
+            "smallest_effects": {"accuracy": 0.08, "loss": 1.2},
+        },
+    ],
     "nightly": [
         {
             "dataset": "mnist",

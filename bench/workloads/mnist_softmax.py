@@ -36,7 +36,12 @@ CHOICES = {"optimizer": ["gradient_descent", "momentum", "adagrad", "adam"]}
 
 TIERS = {
     "smoke": [
-        {"dataset": "digits", "epochs": 20, "gates": ["accuracy", "loss", "throughput"]},
+        {
+            "dataset": "digits",
+            "epochs": 20,
+            "gates": ["accuracy", "loss", "throughput"],
+            "smallest_effects": {"accuracy": 0.06, "loss": 1.5},
+        },
     ],
     "nightly": [
         {

@@ -1,110 +1,147 @@
-"""Judges a whole run: each gated metric against its baseline, the others only shown."""
+"""Judges a whole run: each gated metric against its baseline and history, the others only shown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from accelbench import metrics
+from accelbench import cases, metrics
+from accelbench.cases import Judgement
+from accelbench.contention import MESSAGE, contended
+from accelbench.declarations import Cell
+from accelbench.metrics import Metric
 from accelbench.records import Reading, Run, Verdict
 from accelbench.store import Baselines, Reference
-from accelbench.store.identity import treatment_differences
-from accelbench.verdict import Question, judge, statuses
+from accelbench.store.accepted import accepted
+from accelbench.store.identity import key_of, treatment_differences
+from accelbench.store.past import History
+from accelbench.verdict import Case, JudgeOptions, Point, statuses
+from accelbench.verdict.evidence import FRESH
+from accelbench.wording import number, reasons
 
-FOREIGN_CPU_CORES = 0.10
-"""Foreign load, in cores, above which a host's timings are void. One busy process beside a
-two-thread step makes it five times slower; a tenth of a core stays below the run-to-run noise."""
+
+@dataclass(frozen=True)
+class Ruling:
+    """A verdict, with the judgement behind it where there was something to judge."""
+
+    verdict: Verdict
+    judgement: Judgement | None = None
 
 
-def contended(run: Run) -> bool:
-    """Tell whether other processes took so much of the run's cores that its timings are void."""
-    return (run.counters.foreign_cpu_cores or 0.0) > FOREIGN_CPU_CORES
+@dataclass(frozen=True)
+class Subject:
+    """What is judged: a run of a cell, with the `fresh` runs made since, if any.
+
+    `chance` is the accuracy of guessing; `exact_digits` of a deterministic workload.
+    """
+
+    run: Run
+    cell: Cell
+    chance: float = 0.0
+    exact_digits: int | None = None
+    fresh: tuple[Run, ...] = ()
 
 
 @dataclass(frozen=True)
 class Court:
-    """What all judgements of a session share; `gates` is the number of gated metrics in it."""
+    """What all judgements of a session share; `gates` is the number of gated metrics in it.
+
+    `show_command`, `accept_command`: what shows a verdict again, and what accepts a regression.
+    """
 
     baselines: Baselines
+    history: History
     gates: int
+    screen: float
     accept_command: str
+    show_command: str = ""
 
-    def verdicts(
-        self, run: Run, gated: Sequence[str], exact_digits: int | None
-    ) -> tuple[Verdict, ...]:
-        """Return a verdict for each gated metric, then a shown one for every other reading."""
-        judged = [self._verdict(run, name, exact_digits) for name in gated]
+    def rulings(self, subject: Subject) -> tuple[Ruling, ...]:
+        """Return a ruling for each gated metric, then a shown one for every other reading."""
+        judged = [self._ruling(subject, name) for name in subject.cell.gates]
         shown = []
         for name in metrics.names():
-            reading = metrics.metric(name).read(run)
-            if name not in gated and reading is not None:
-                shown.append(_shown(name, reading))
+            reading = metrics.metric(name).read(subject.run)
+            if name not in subject.cell.gates and reading is not None:
+                shown.append(Ruling(_shown(name, reading)))
         return (*judged, *shown)
 
-    def _verdict(self, run: Run, name: str, exact_digits: int | None) -> Verdict:
-        metric = metrics.metric(name)
+    def _ruling(self, subject: Subject, name: str) -> Ruling:
+        metric, run = metrics.metric(name), subject.run
         reading = metric.read(run)
         if reading is None:
-            return _without_reading(run, name)
+            return Ruling(_without_reading(run, name))
         if metric.scope == "device" and contended(run):
-            message = (
-                f"other processes used over {FOREIGN_CPU_CORES} cores while it was timed: "
-                "run again on a quiet host"
-            )
-            return Verdict(name, statuses.CONTENDED, reading.value, message=message)
+            return Ruling(Verdict(name, statuses.CONTENDED, reading.value, message=MESSAGE))
         reference = self.baselines.reference(run, metric.scope)
         if reference.changed:
-            return Verdict(
-                name,
-                statuses.WORKLOAD_CHANGED,
-                reading.value,
-                message=f"{run.spec.workload}'s file was edited since its baseline was recorded: "
-                "--update-baselines --seeds 10 records the new one",
+            message = (
+                f"{run.spec.workload}'s file was edited since its baseline was recorded: "
+                "--update-baselines --seeds 10 records the new one"
             )
-        digits = exact_digits if metric.scope == "portable" else None
-        readings = [r for r in map(metric.read, reference.runs) if r is not None]
-        verdict = judge(Question(metric, reading, readings, self.gates, exact_digits=digits))
-        return self._explained(
-            replace(verdict, reference_sessions=reference.sessions), run, reference
+            changed = Verdict(name, statuses.WORKLOAD_CHANGED, reading.value, message=message)
+            return Ruling(changed)
+        judgement = cases.judged(self._case(metric, subject, reference), _about(run))
+        verdict = self._explained(judgement, run, reference)
+        return Ruling(verdict, judgement)
+
+    def _case(self, metric: Metric, subject: Subject, reference: Reference) -> Case:
+        run, cell = subject.run, subject.cell
+        portable = metric.scope == "portable"
+        options = JudgeOptions(
+            gates=self.gates,
+            screen=self.screen,
+            chance=subject.chance,
+            exact_digits=subject.exact_digits if portable else None,
+            smallest_effect=dict(cell.smallest_effects).get(metric.name),
+            floor=dict(cell.floors).get(metric.name),
+        )
+        return Case(
+            metric.name,
+            cases.points(metric, reference.runs),
+            self._history(metric, run, reference),
+            (*cases.points(metric, [run]), *_fresh(metric, subject.fresh)),
+            options,
         )
 
-    def _explained(self, verdict: Verdict, run: Run, reference: Reference) -> Verdict:
-        """Return a regression with its whole message; other verdicts as they are."""
+    def _history(self, metric: Metric, run: Run, reference: Reference) -> tuple[Point, ...]:
+        if not reference.runs:
+            return ()
+        past = self.history.past(key_of(run, metric.scope).digest, metric.name)
+        since = min(each.provenance.time for each in reference.runs)
+        recorded = {each.provenance.run_id for each in reference.runs}
+        return accepted(past, since, {run.provenance.session_id, *recorded})
+
+    def _explained(self, judgement: Judgement, run: Run, reference: Reference) -> Verdict:
+        """Return a verdict that somebody must act on with its whole message; others as they are."""
+        verdict = judgement.verdict
+        if verdict.status == statuses.FAILED:
+            return replace(verdict, message=f"{verdict.message}\n  seed {run.spec.seed}")
         if verdict.status != statuses.REGRESSED:
             return verdict
-        parts = [f"{verdict.metric} regressed: {described(verdict, reference)}"]
-        if verdict.message:
-            parts.append(verdict.message)
+        told = reasons(verdict, judgement.case.options, reference.since)
+        parts = [f"{verdict.metric} regressed: {told[0]}", *told[1:]]
         differences = treatment_differences(run, reference.runs)
         if differences:
             parts.append(f"differs from the reference runs in {'; '.join(differences)}")
-        parts.append(f"seed {run.spec.seed}; accept it with: {self.accept_command}")
+        if self.show_command:
+            parts.append(f"seed {run.spec.seed}; show it again with: {self.show_command}")
+        parts.append(f"accept it with: {self.accept_command}")
         return replace(verdict, message="\n  ".join(parts))
 
 
-def described(verdict: Verdict, reference: Reference) -> str:
-    """Return value, reference, bound and rate of a judged metric in one line."""
-    text = (
-        f"{number(verdict.value)} against {number(verdict.reference)} "
-        f"({verdict.reference_runs} runs in {reference.sessions} sessions since "
-        f"{reference.since}), bound {number(verdict.bound)}{_change(verdict)}"
-    )
-    if verdict.p_value is None or verdict.alpha is None:
-        return text
-    return f"{text}, p {verdict.p_value:.2g} below {verdict.alpha:.2g}"
+def _about(run: Run) -> str:
+    """Return what was judged, for a person."""
+    spec = run.spec
+    params = " ".join(f"{name}={value}" for name, value in spec.params)
+    name = f"{spec.workload} {params}".strip()
+    return f"{name} on {spec.device}, seed {spec.seed}, run {run.provenance.run_id}"
 
 
-def _change(verdict: Verdict) -> str:
-    """Return the effect in words: points for a fraction, per cent for all else."""
-    if verdict.effect is None:
-        return ""
-    unit = "points" if metrics.metric(verdict.metric).scale == "logit" else "%"
-    return f", {100 * verdict.effect:+.2g} {unit}"
-
-
-def number(value: float | None) -> str:
-    """Return a number as the reports show it."""
-    return "-" if value is None else f"{value:.5g}"
+def _fresh(metric: Metric, runs: Sequence[Run]) -> tuple[Point, ...]:
+    """Return the fresh runs that count for a metric: of a timed one, the undisturbed."""
+    quiet = [run for run in runs if metric.scope == "portable" or not contended(run)]
+    return cases.points(metric, quiet, FRESH)
 
 
 def _shown(name: str, reading: Reading) -> Verdict:
@@ -122,6 +159,10 @@ def _without_reading(run: Run, name: str) -> Verdict:
         steps = counters.steady_steps + counters.warm_up_steps
         message = f"no steady state in {steps} steps: train longer, or drop the gate"
         return Verdict(name, statuses.INCONCLUSIVE, message=message)
-    hint = "set target_accuracy" if name == "time_to_accuracy" else "remove it from gates"
+    needs_target = name in {"time_to_accuracy", "epochs_to_accuracy"}
+    hint = "set target_accuracy" if needs_target else "remove it from gates"
     message = f"{run.spec.workload} has no {name}, which is gated: {hint}"
     return Verdict(name, statuses.FAILED, message=message)
+
+
+__all__ = ["Court", "Ruling", "Subject", "number"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import types
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import lru_cache
 from typing import (
@@ -27,6 +28,9 @@ from accelbench.records import Scalar, State
 
 Json = Union[None, bool, int, float, str, List["Json"], Dict[str, "Json"]]
 T = TypeVar("T")
+
+_UNION_TYPE = getattr(types, "UnionType", Union)
+"""What `X | None` is from Python 3.10 on, for the records of the session alone."""
 
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -128,7 +132,7 @@ def _decode(hint: Any, value: Json, where: str) -> Any:  # noqa: ANN401  # the t
     if isinstance(hint, type) and is_dataclass(hint):
         return _decode_record(hint, value, where)
     origin = get_origin(hint)
-    if origin is Union:
+    if origin is Union or origin is _UNION_TYPE:
         return None if value is None else _decode(get_args(hint)[0], value, where)
     if origin is tuple:
         if not isinstance(value, list):

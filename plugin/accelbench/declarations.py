@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelbench import metrics
-from accelbench.records import INLINE
+from accelbench.records import INLINE, Floor
 
 if TYPE_CHECKING:
     from accelbench.records import Pairs, Scalar
@@ -26,7 +26,11 @@ EXPECTED = ("completed", "diverged")
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of a tier: what to train it on, for how long, and which metrics are gated."""
+    """One point of a tier: what to train it on, for how long, and which metrics are gated.
+
+    `floors` and `smallest_effects` by metric: absolute limits, and the smallest changes that
+    matter here (points of a fraction, else relative) where they are not the metric's own.
+    """
 
     workload: str
     dataset: str
@@ -34,15 +38,14 @@ class Cell:
     gates: tuple[str, ...]
     params: Pairs = ()
     expect: str = "completed"
+    floors: tuple[tuple[str, Floor], ...] = ()
+    smallest_effects: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what could only fail after the training; DeclarationError."""
-        unknown = [name for name in self.gates if name not in metrics.names()]
-        if unknown:
-            raise DeclarationError(
-                f"workload {self.workload}: unknown metric {unknown[0]!r} in gates; "
-                f"known: {', '.join(metrics.names())}"
-            )
+        self._check_metrics("gates", self.gates)
+        self._check_metrics("floors", [name for name, _ in self.floors])
+        self._check_metrics("smallest_effects", [name for name, _ in self.smallest_effects])
         if type(self.epochs) is not int or self.epochs < 1:
             raise DeclarationError(
                 f"workload {self.workload}: epochs must be a whole number, 1 or more, "
@@ -52,6 +55,20 @@ class Cell:
             raise DeclarationError(
                 f"workload {self.workload}: expect is one of {', '.join(EXPECTED)}, "
                 f"not {self.expect!r}"
+            )
+
+    def _check_metrics(self, place: str, names: Sequence[str]) -> None:
+        unknown = [name for name in names if name not in metrics.names()]
+        if unknown:
+            raise DeclarationError(
+                f"workload {self.workload}: unknown metric {unknown[0]!r} in {place}; "
+                f"known: {', '.join(metrics.names())}"
+            )
+        ungated = [name for name in names if name not in self.gates]
+        if ungated:
+            raise DeclarationError(
+                f"workload {self.workload}: {place} for {ungated[0]!r}, which is not gated; "
+                f"gated: {', '.join(self.gates) or 'none'}"
             )
 
     @property
@@ -172,6 +189,39 @@ class Declaration:
         if type(value) is int and key in _LEAST and value < _LEAST[key]:
             return f"must be {_LEAST[key]} or more"
         return None
+
+
+def floors_of(workload: str, table: Mapping[str, object]) -> tuple[tuple[str, Floor], ...]:
+    """Return floors by metric: a number for a soft one, (number, "strict"); DeclarationError."""
+    return tuple((name, _floor(workload, name, value)) for name, value in table.items())
+
+
+def _floor(workload: str, name: str, value: object) -> Floor:
+    limit, strict = value, False
+    if isinstance(value, list | tuple) and len(value) == 2 and value[1] == "strict":
+        limit, strict = value[0], True
+    if isinstance(limit, Floor):
+        return limit
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit):
+        raise DeclarationError(
+            f'workload {workload}: the floor of {name} must be a number, or (number, "strict"), '
+            f"not {value!r}"
+        )
+    return Floor(float(limit), strict)
+
+
+def effects_of(workload: str, table: Mapping[str, object]) -> tuple[tuple[str, float], ...]:
+    """Return the smallest effects by metric, each above 0; DeclarationError."""
+    found = []
+    for name, value in table.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 < float(str(value)) < math.inf:
+            raise DeclarationError(
+                f"workload {workload}: the smallest effect of {name} must be a number above 0, "
+                f"not {value!r}"
+            )
+        found.append((name, float(str(value))))
+    return tuple(found)
 
 
 _LEAST = {"batch_size": 1, "steps": 1, "train_samples": 0}

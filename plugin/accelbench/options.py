@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from accelbench.devices import UnknownDeviceError, default_ids, kind_of
+from accelbench.levels import SCREEN_LEVEL
 from accelbench.limits import Limits, parse_limits
 from accelbench.seeds import new_session_id
 from accelbench.settings import (
+    HISTORY,
     WORKLOADS,
     Settings,
     SettingsError,
@@ -34,6 +36,8 @@ class Options:
     update_baselines: bool
     accept_regression: str | None
     seeds: int
+    screen: float
+    history: Path | None = None
 
 
 OPTIONS = pytest.StashKey[Options]()
@@ -94,6 +98,34 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     (
+        "--screen",
+        {
+            "type": float,
+            "default": SCREEN_LEVEL,
+            "metavar": "P",
+            "help": "Level at which one run raises a suspicion, 0.01 to 0.5: a wider screen finds "
+            "smaller changes and asks for more confirming runs (default: %(default)g)",
+        },
+    ),
+    (
+        "--history",
+        {
+            "dest": "accelbench_history",
+            "metavar": "DIR",
+            "help": "Where every run is stored, one file a session (default: ini "
+            f"accelbench_history, or {HISTORY})",
+        },
+    ),
+    (
+        "--no-history",
+        {
+            "dest": "accelbench_history",
+            "action": "store_const",
+            "const": "",
+            "help": "Store no history (so does an empty ini accelbench_history)",
+        },
+    ),
+    (
         "--run-timeout",
         {
             "type": float,
@@ -144,6 +176,7 @@ def add_options(parser: pytest.Parser) -> None:
         group.addoption(flag, **keywords)
     parser.addini("accelbench_workloads", "folder of workload files", default=WORKLOADS)
     parser.addini("accelbench_baselines", "folder of baselines", default="baselines")
+    parser.addini("accelbench_history", "folder of history; empty for none", default=HISTORY)
     parser.addini("accelbench_devices", "device ids to offer", type="args", default=[])
 
 
@@ -166,6 +199,9 @@ def _parse(config: pytest.Config) -> Options:
         raise ValueError("--accept-regression needs a reason: who reads it later should know why")
     if seeds < 1:
         raise ValueError(f"--seeds must be 1 or more, not {seeds}")
+    screen: float = config.getoption("--screen")
+    if not 0.01 <= screen <= 0.5:
+        raise ValueError(f"--screen must lie between 0.01 and 0.5, not {screen:g}")
     text: str | None = config.getoption("--devices")
     chosen = text.split(",") if text is not None else config.getini("accelbench_devices")
     settings = Settings(
@@ -184,7 +220,18 @@ def _parse(config: pytest.Config) -> Options:
         update_baselines=update,
         accept_regression=accepted,
         seeds=seeds,
+        screen=screen,
+        history=_history(config),
     )
+
+
+def _history(config: pytest.Config) -> Path | None:
+    """Return the folder of history: of the command line from where it was typed, else the root."""
+    given: str | None = config.getoption("accelbench_history")
+    if given is not None:
+        return config.invocation_params.dir / given if given else None
+    chosen: str = config.getini("accelbench_history")
+    return config.rootpath / chosen if chosen else None
 
 
 def _known(given: Sequence[str]) -> tuple[str, ...]:

@@ -235,8 +235,31 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Floor:
+    """An absolute limit in a metric's unit; a `strict` one fails at once, a soft one nominates."""
+
+    limit: float
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class More:
+    """The runs that a verdict still needs: `fresh` seeds, `pairs`, or on a `second unit`."""
+
+    kind: str
+    count: int
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """The judgement of one metric of one run, with all that its message needs."""
+    """The judgement of one metric of one run, with all that its message needs.
+
+    `effect`, `interval` and `detectable` are changes: differences of a fraction, else relative
+    ones, above zero for more. `bound`: where the screen begins to suspect, by `screen_p`.
+    `p_value`, `alpha`: of the test that decided, which `judge` names. `history_runs` joined the
+    reference runs in it; `new_runs` are the fresh ones that alone decided. `suspected_by`: what
+    nominated it.
+    """
 
     metric: str
     status: str
@@ -250,14 +273,27 @@ class Verdict:
     reference_sessions: int = 0
     gated: bool = True
     message: str = ""
+    interval: Tuple[float, ...] = ()
+    detectable: Optional[float] = None
+    history_runs: int = 0
+    new_runs: int = 0
+    judge: str = ""
+    suspected_by: Tuple[str, ...] = ()
+    more: Optional[More] = None
+    cause: str = ""
+    screen_p: Optional[float] = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a test says of one training: travels in the report's user_properties."""
+    """What a test says of one training: travels in the report's user_properties.
+
+    `judgements`: the cases behind its verdicts, one JSON text each, as they are stored.
+    """
 
     run: Run
     verdicts: Tuple[Verdict, ...]
     references: Tuple[Run, ...] = ()
     expected: bool = True
     message: str = ""
+    judgements: Tuple[str, ...] = ()

@@ -22,6 +22,10 @@ WORKLOADS = "bench/workloads"
 """Where workload files lie, under a checkout that says nothing else."""
 
 
+HISTORY = ".accelbench"
+"""Where the history lies, under a checkout that says nothing else."""
+
+
 class SettingsError(Exception):
     """A setting that does not fit; one clear line."""
 
@@ -101,6 +105,16 @@ def from_checkout(folder: Path) -> Settings:
         data_root=default_data_root(),
         devices=device_configs(root),
     )
+
+
+def history_folder(folder: Path) -> Path | None:
+    """Return, for the command line, where the checkout around a folder keeps its history.
+
+    None where it is switched off; SettingsError.
+    """
+    root, ini = _checkout(folder)
+    chosen = str(ini.get("accelbench_history", HISTORY) or "")
+    return root / chosen if chosen else None
 
 
 def _checkout(folder: Path) -> tuple[Path, Mapping[str, object]]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from accelbench import codec, workload_files
-from accelbench.check import Court
+from accelbench.check import Court, Ruling, Subject
 from accelbench.data import DataDamagedError, DataMissingError
-from accelbench.declarations import Cell, Declaration, DeclarationError
+from accelbench.declarations import Cell, Declaration, DeclarationError, effects_of, floors_of
 from accelbench.devices import Found
 from accelbench.lease import LeaseError
 from accelbench.options import GATES, OPTIONS, PROPERTY, SESSION_ID, Options
@@ -21,8 +21,11 @@ from accelbench.records import Outcome, Run, Scalar, Verdict
 from accelbench.report.progress import listener
 from accelbench.settings import session_treatment
 from accelbench.store import Baselines
-from accelbench.trainer import Place, Trainer, missing_framework
-from accelbench.verdict import RED, statuses
+from accelbench.store.history import verdicts_path
+from accelbench.store.past import History
+from accelbench.trainer import Place, Trainer, chance, missing_framework
+from accelbench.verdict import RED
+from accelbench.verdict.statuses import REGRESSED
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Context:
     options: Options
     trainer: Trainer
     baselines: Baselines
+    history: History
     gates: int
     rerun: Callable[[str], list[str]]
 
@@ -69,7 +73,8 @@ def _context(config: pytest.Config, scratch: Path) -> Context:
         return ["pytest", f"{place}{colons}{rest}", *given]
 
     baselines = Baselines(options.settings.baselines)
-    return Context(options, trainer, baselines, config.stash[GATES], rerun)
+    history = History(options.history)
+    return Context(options, trainer, baselines, history, config.stash[GATES], rerun)
 
 
 def absent(reason: str, *, required: bool) -> None:
@@ -179,50 +184,114 @@ class Trained:
     cell: Cell
     run: Run
 
-    def check(self) -> tuple[Verdict, ...]:
-        """Judge the run's gated metrics against its baseline; a regression fails the test."""
+    def check(
+        self,
+        *,
+        floor: Mapping[str, object] | None = None,
+        smallest_effect: Mapping[str, object] | None = None,
+    ) -> tuple[Verdict, ...]:
+        """Judge the run's gated metrics against its baseline; a regression fails the test.
+
+        By metric, where they are not the cell's own: `floor={"accuracy": 0.9}`, an absolute limit
+        that three of the first four runs must not break, or `(0.5, "strict")`, that none may;
+        `smallest_effect={"accuracy": 0.01}`, the smallest change that matters.
+        """
         if self not in self.train.unchecked:
             pytest.fail(f"{self.cell.name} was checked already: check() once", pytrace=False)
         self.train.unchecked.remove(self)
-        if self.run.state.name != self.cell.expect:
-            message = f"{self.cell.name} {self.run.state}, expected {self.cell.expect}"
+        cell = self._cell(floor, smallest_effect)
+        if self.run.state.name != cell.expect:
+            message = f"{cell.name} {self.run.state}, expected {cell.expect}"
             message += f": {self.run.message}" if self.run.message else ""
             self._report((), message, expected=False)
             pytest.fail(message, pytrace=False)
-        verdicts = self._verdicts() if self.cell.expect == "completed" else ()
-        self.train.checked_gates += len(self.cell.gates) if verdicts else 0
-        red = [v for v in verdicts if v.status in RED and not self._accepted(v)]
-        message = "\n".join(v.message for v in red)
+        return self._judged(cell) if cell.expect == "completed" else self._ended_as_expected()
+
+    def _ended_as_expected(self) -> tuple[Verdict, ...]:
+        self._report((), "")
+        return ()
+
+    def _cell(
+        self, floor: Mapping[str, object] | None, effect: Mapping[str, object] | None
+    ) -> Cell:
+        name = self.declaration.name
+        try:
+            cell = self.cell
+            if floor is not None:
+                cell = replace(cell, floors=floors_of(name, floor))
+            if effect is not None:
+                cell = replace(cell, smallest_effects=effects_of(name, effect))
+        except DeclarationError as error:
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
+        return cell
+
+    def _judged(self, cell: Cell) -> tuple[Verdict, ...]:
+        rulings = self._rulings(cell, ())
+        self.train.checked_gates += len(cell.gates)
         references: list[Run] = []
         try:
-            recording = self.train.context.options.update_baselines and self.cell.gates
-            if recording and verdicts and not red:
+            if self._records(cell) and not self._red(rulings):
                 self.train.again(self, references)
+                if references:
+                    # What is recorded are fresh seeds: they decide what one run left open.
+                    rulings = self._rulings(cell, tuple(references))
         finally:  # a reference run that crashes must not take this run's verdicts along
-            self._report(verdicts, message, references=tuple(references))
+            red = self._red(rulings)
+            message = "\n".join(verdict.message for verdict in red)
+            self._report(rulings, message, references=tuple(references))
         if red:
-            pytest.fail(f"{self.cell.name} on {self.run.spec.device}: {message}", pytrace=False)
-        return verdicts
+            pytest.fail(f"{cell.name} on {self.run.spec.device}: {message}", pytrace=False)
+        return tuple(ruling.verdict for ruling in rulings)
 
-    def _accepted(self, verdict: Verdict) -> bool:
-        options = self.train.context.options
-        return verdict.status == statuses.REGRESSED and options.accept_regression is not None
+    def _records(self, cell: Cell) -> bool:
+        return self.train.context.options.update_baselines and bool(cell.gates)
 
-    def _verdicts(self) -> tuple[Verdict, ...]:
-        context = self.train.context
-        accept = [*context.rerun(self.train.node.nodeid), "--update-baselines"]
+    def _red(self, rulings: Sequence[Ruling]) -> list[Verdict]:
+        """Return the verdicts that fail the test: not a regression that was accepted."""
+        accepts = self.train.context.options.accept_regression is not None
+        verdicts = [ruling.verdict for ruling in rulings]
+        return [v for v in verdicts if v.status in RED and not (accepts and v.status == REGRESSED)]
+
+    def _rulings(self, cell: Cell, fresh: tuple[Run, ...]) -> tuple[Ruling, ...]:
+        context, node = self.train.context, self.train.node
+        accept = [*context.rerun(node.nodeid), "--update-baselines"]
         accept += ["--seeds", "10", "--accept-regression", "REASON"]
-        court = Court(context.baselines, context.gates, accept_command=shlex.join(accept))
-        return court.verdicts(self.run, self.cell.gates, self.declaration.exact_digits)
+        court = Court(
+            context.baselines,
+            context.history,
+            context.gates,
+            context.options.screen,
+            accept_command=shlex.join(accept),
+            show_command=self._show_command(),
+        )
+        guessing = chance(self.run.spec.dataset)
+        digits = self.declaration.exact_digits
+        return court.rulings(Subject(self.run, cell, guessing, digits, fresh))
+
+    def _show_command(self) -> str:
+        """Return what judges the stored case again; nothing without a history to store it in."""
+        folder = self.train.context.options.history
+        if folder is None:
+            return ""
+        source = self.run.provenance
+        path = os.path.relpath(verdicts_path(folder, source.session_id), Path.cwd())
+        return shlex.join(["accelbench", "judge", "--replay", path, "--about", source.run_id])
 
     def _report(
         self,
-        verdicts: tuple[Verdict, ...],
+        rulings: Sequence[Ruling],
         message: str,
         *,
         references: tuple[Run, ...] = (),
         expected: bool = True,
     ) -> None:
         self.train.report(
-            Outcome(self.run.condensed(), verdicts, references, expected=expected, message=message)
+            Outcome(
+                self.run.condensed(),
+                tuple(ruling.verdict for ruling in rulings),
+                references,
+                expected=expected,
+                message=message,
+                judgements=tuple(codec.dumps(r.judgement) for r in rulings if r.judgement),
+            )
         )

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import accelbench
-from accelbench.declarations import Cell, Declaration, DeclarationError, suggestion
+from accelbench.declarations import (
+    Cell,
+    Declaration,
+    DeclarationError,
+    effects_of,
+    floors_of,
+    suggestion,
+)
 from accelbench.fingerprint import code_fingerprint
 from accelbench.tiers import TIERS
 
@@ -210,15 +217,18 @@ def _tiers(
 def _cell(declaration: Declaration, point: object) -> Cell:
     if not isinstance(point, dict):
         raise TypeError(f"a point of TIERS must be a dict, not {point!r}")
-    unknown = set(point) - {"dataset", "epochs", "gates", "params", "expect"}
+    unknown = set(point) - _KEYS
     if unknown:
         raise ValueError(f"unknown key {', '.join(sorted(map(str, unknown)))} in TIERS")
     missing = {"dataset", "epochs", "gates"} - set(point)
     if missing:
         raise ValueError(f"a point of TIERS has no {', '.join(sorted(missing))}")
     params, gates = point.get("params", {}), point["gates"]
-    if not isinstance(params, dict) or not isinstance(gates, list | tuple):
-        raise TypeError("params must be a dict and gates a list, in every point of TIERS")
+    floors, effects = point.get("floors", {}), point.get("smallest_effects", {})
+    if not isinstance(gates, list | tuple):
+        raise TypeError("gates must be a list, in every point of TIERS")
+    if not all(isinstance(each, dict) for each in (params, floors, effects)):
+        raise TypeError("params, floors and smallest_effects must be dicts in TIERS")
     return Cell(
         workload=declaration.name,
         dataset=str(point["dataset"]),
@@ -226,4 +236,10 @@ def _cell(declaration: Declaration, point: object) -> Cell:
         gates=tuple(gates),
         params=declaration.params(params),
         expect=str(point.get("expect", "completed")),
+        floors=floors_of(declaration.name, floors),
+        smallest_effects=effects_of(declaration.name, effects),
     )
+
+
+_KEYS = {"dataset", "epochs", "gates", "params", "expect", "floors", "smallest_effects"}
+"""What a point of TIERS may hold."""

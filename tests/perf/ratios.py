@@ -35,7 +35,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Finding:
-    """A measured number against its target; neither is a time of this machine alone."""
+    """A measured number against its target: a ratio, a difference, or a time with a limit."""
 
     name: str
     value: float
@@ -76,8 +76,9 @@ def document(findings: list[Finding]) -> str:
     lines = [
         "# Performance",
         "",
-        "What the harness costs, as ratios of minima of interleaved bursts in one run. Written by",
-        "`tox run -e perf -- --write-performance`; do not edit.",
+        "What the harness costs, as ratios of minima of interleaved bursts in one run, and what a",
+        "query of the history takes. Written by `tox run -e perf -- --write-performance`; do not",
+        "edit.",
         "",
         "| measured | value | target | rounds |",
         "| --- | --- | --- | --- |",

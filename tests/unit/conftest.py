@@ -21,10 +21,14 @@ from accelbench.records import (
     Run,
     RunSpec,
     Steps,
+    Verdict,
 )
 from accelbench.settings import Settings
+from accelbench.store.history import HistoryLine, Keeper, line_of
 
 MakeRun = Callable[..., Run]
+MakeLine = Callable[..., HistoryLine]
+Store = Callable[..., None]
 
 # The same examples every time, and no clock: a loaded machine must not turn a test red.
 settings.register_profile(
@@ -77,6 +81,47 @@ def made_run(**changes: object) -> Run:
 def make_run() -> MakeRun:
     """Makes a run by hand: `make_run(seed=2, evaluation=None)`."""
     return made_run
+
+
+@pytest.fixture(scope="session")
+def make_line() -> MakeLine:
+    """Makes the history's line of a night's run: `make_line(3, 1, loss=0.5, device="gpu-1")`.
+
+    Session ids and times rise with the night, times with the number too.
+    """
+
+    def make(
+        night: int, number: int = 0, *, loss: float = 0.5, status: str = "passed", **changes: object
+    ) -> HistoryLine:
+        session = f"2026{night:04d}T000000-00000a"
+        run = made_run(
+            **{
+                "session_id": session,
+                "run_id": f"{session}/{changes.get('workload', 'alpha')}/{number}",
+                "time": f"2026-01-01T{night // 60:02d}:{night % 60:02d}:{number:02d}+00:00",
+                "seed": 100 * night + number,
+                "evaluation": Evaluation(loss, samples=360, accuracy=0.9),
+                **changes,
+            }
+        )
+        verdicts = (Verdict("loss", status, loss),) if run.evaluation else ()
+        return line_of(run, verdicts, expected=run.state == COMPLETED)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def store() -> Store:
+    """Stores lines in a folder, each in its session's file: `store(folder, *lines)`."""
+
+    def keep(folder: Path, *lines: HistoryLine) -> None:
+        keeper = Keeper(folder)
+        for line in lines:
+            keeper.keep(line)
+        keeper.close()
+        assert keeper.complaint is None
+
+    return keep
 
 
 @pytest.fixture

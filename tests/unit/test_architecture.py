@@ -16,20 +16,25 @@ BENCH = Path(__file__).parents[2] / "bench"
 # From the ground up: a module may import its own layer and those above it in this list.
 LAYERS: list[set[str]] = [
     {"accelbench"},
-    {"records", "tiers"},
+    {"records", "tiers", "levels"},
     {"codec"},
     {"workers"},
-    {"data", "devices", "metrics"},
+    {"data", "devices", "metrics", "peers"},
     {"declarations", "fingerprint"},
     {"workload_files"},
     {"verdict"},
     {"store"},
+    {"cases", "contention"},
+    {"wording"},
+    {"offline"},
+    {"verify"},
     {"lease", "gateway", "limits", "runlog", "seeds", "settings"},
     {"progress"},
     {"following"},
     {"launch"},
     {"trainer", "check"},
     {"options"},
+    {"updating"},
     {"session"},
     {"report"},
     {"training"},
@@ -179,8 +184,23 @@ def test_the_suites_tests_import_no_framework() -> None:
         assert not {module.split(".")[0] for module, _ in imports(path)} & FRAMEWORKS, path
 
 
-def test_the_verdict_reads_no_file_and_knows_no_store() -> None:
+PURE = {"collections", "dataclasses", "functools", "itertools", "math", "statistics", "typing"}
+IMPURE = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
+
+
+@pytest.mark.parametrize("path", files(PACKAGE / "verdict"), ids=lambda path: path.stem)
+def test_the_verdict_is_numbers_alone(path: Path) -> None:
+    found = {module.split(".")[0] for module, _ in imports(path, typing=False)}
+    assert found <= {*PURE, "__future__", "numpy", "scipy", "accelbench"}
+    assert set(own(path)) <= {"levels", "records", "verdict"}
+    names = {n.id for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Name)}
+    assert not names & IMPURE
+
+
+def test_the_verdict_draws_nothing_and_asks_no_clock() -> None:
+    # numpy and scipy hold files, clocks and draws too: none of them by any name.
     for path in files(PACKAGE / "verdict"):
-        found = {module.split(".")[0] for module, _ in imports(path, typing=False)}
-        assert not found & {"pathlib", "os", "io", "json", "pytest"}, path
-        assert set(own(path)) <= {"records", "verdict"}
+        tree = ast.walk(ast.parse(path.read_text("utf-8")))
+        names = {node.attr for node in tree if isinstance(node, ast.Attribute)}
+        wrong = {"random", "rvs", "load", "save", "loadtxt", "savetxt", "fromfile", "tofile"}
+        assert not names & wrong, path

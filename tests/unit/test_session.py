@@ -12,7 +12,7 @@ from accelbench import codec
 from accelbench.options import Options
 from accelbench.records import DIVERGED, Evaluation, Outcome, Run, Verdict
 from accelbench.session import Session, opened
-from accelbench.store import Baselines
+from accelbench.store import Baselines, archive
 
 MakeRun = Callable[..., Run]
 Start = Callable[..., Session]
@@ -255,3 +255,51 @@ def test_damaged_lines_of_the_files_in_use_are_named(start: Start, make_run: Mak
     assert [str(each).split(": ")[0] for each in session.problems()] == [
         f"{folder}/alpha/portable.jsonl:1"
     ]
+
+
+# ------------------------------------------------------------------------------------------ history
+def test_what_is_heard_is_stored_at_once_with_its_verdicts(
+    start: Start, make_run: MakeRun, tmp_path: Path
+) -> None:
+    folder = tmp_path / "history"
+    session = start(history=folder)
+    more = (make_run(run_id="run-2", seed=2),)
+    heard(session, outcome(make_run(), "regressed", references=more))
+    stored = archive.runs(folder).lines
+    assert [(line.run_id, line.role) for line in stored] == [
+        ("run-2", "reference"),
+        ("session-1/alpha/1", "screen"),
+    ]
+    statuses = {each.metric: each.status for each in stored[1].judged}
+    assert statuses["loss"] == statuses["throughput"] == "regressed"
+    assert statuses["epoch_seconds"] == "shown"
+    assert {each.status for each in stored[0].judged} == {""}
+    heard(session, outcome(make_run(run_id="run-3"), expected=False), failed=True)
+    assert {line.run_id: line.expected for line in archive.runs(folder).lines} == {
+        "run-2": True,
+        "run-3": False,
+        "session-1/alpha/1": True,
+    }
+    session.finish(())
+    assert not any("history" in note for note in session.notes)
+
+
+def test_a_history_that_cannot_be_written_is_a_note_and_no_error(
+    start: Start, make_run: MakeRun, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    session = start(history=tmp_path / "file", update_baselines=False)
+    heard(session, outcome(make_run()), outcome(make_run(run_id="run-2")))
+    session.finish(())
+    assert session.errors == []
+    (note,) = session.notes
+    assert note.startswith(f"2 runs not stored in the history {tmp_path}/file (")
+
+
+def test_a_session_without_history_stores_nothing(
+    start: Start, make_run: MakeRun, tmp_path: Path
+) -> None:
+    before = set(tmp_path.rglob("*"))
+    session = heard(start(update_baselines=False), outcome(make_run()))
+    session.finish(())
+    assert set(tmp_path.rglob("*")) == before

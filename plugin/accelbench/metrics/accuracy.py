@@ -13,4 +13,4 @@ def read(run: Run) -> Reading | None:
     return Reading(run.evaluation.accuracy, trials=run.evaluation.samples)
 
 
-METRIC = Metric("accuracy", "fraction", "higher", "portable", "logit", read)
+METRIC = Metric("accuracy", "fraction", "higher", "portable", "logit", read, 0.003)

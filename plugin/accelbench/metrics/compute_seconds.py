@@ -13,4 +13,4 @@ def read(run: Run) -> Reading | None:
     return Reading(median(epoch.compute_seconds for epoch in run.epochs)) if run.epochs else None
 
 
-METRIC = Metric("compute_seconds", "s", "lower", "device", "log", read)
+METRIC = Metric("compute_seconds", "s", "lower", "device", "log", read, 0.02)

@@ -11,4 +11,4 @@ def read(run: Run) -> Reading | None:
     return None if run.evaluation is None else Reading(run.evaluation.loss)
 
 
-METRIC = Metric("loss", "", "lower", "portable", "log", read)
+METRIC = Metric("loss", "", "lower", "portable", "log", read, 0.02)

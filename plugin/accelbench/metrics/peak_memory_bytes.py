@@ -12,4 +12,4 @@ def read(run: Run) -> Reading | None:
     return Reading(float(peak)) if peak else None
 
 
-METRIC = Metric("peak_memory_bytes", "B", "lower", "device", "log", read)
+METRIC = Metric("peak_memory_bytes", "B", "lower", "device", "log", read, 0.02)

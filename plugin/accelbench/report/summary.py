@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from accelbench.check import number
+from accelbench.levels import ALPHA_NIGHT
 from accelbench.records import Outcome, Verdict
 from accelbench.session import Session
 from accelbench.verdict import RED, STATUSES, statuses
-from accelbench.verdict.judge import ALPHA_NIGHT
+from accelbench.wording import number
 
 if TYPE_CHECKING:
     import pytest

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from accelbench.records import INLINE, Pairs, Run
+from accelbench import codec
+from accelbench.records import INLINE, Pairs, Run, Scalar
 
 Scope = Literal["portable", "device"]
 
@@ -28,6 +30,12 @@ class Key:
     device: str = ""
     device_model: str = ""
 
+    @property
+    def digest(self) -> str:
+        """The key as 16 hex digits: SHA-256 over its canonical JSON; equal keys have equal ones."""
+        canonical = replace(self, params=tuple((k, _canonical(v)) for k, v in self.params))
+        return hashlib.sha256(codec.dumps(canonical).encode()).hexdigest()[:16]
+
     def apart_from_workload(self) -> Key:
         """Return the key without what an edit of the workload's file changes: its fingerprint.
 
@@ -35,6 +43,13 @@ class Key:
         """
         data = "" if self.dataset == INLINE else self.dataset_fingerprint
         return replace(self, workload_fingerprint="", dataset_fingerprint=data)
+
+
+def _canonical(value: Scalar) -> Scalar:
+    """Return a parameter so that equal ones read equal: Python holds 1, 1.0 and True for equal."""
+    if isinstance(value, float) and not value.is_integer():
+        return value
+    return value if isinstance(value, str) else int(value)
 
 
 def key_of(run: Run, scope: Scope) -> Key:

@@ -1,195 +1,201 @@
-"""Judges one metric of one run against its reference runs.
+"""Judges one metric: screens its run, asks for fresh ones where it is suspect, and decides by them.
 
-The rule for now: the Student-t prediction bound of one run (m = 1), one-sided, with the night's
-false-alarm rate split over the gated metrics of the collection. One seam, `judge`, so that a rule
-with confirming runs can take its place.
+A pure function of numbers: the same question has the same answer, on any machine, at any time.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from statistics import fmean, median, stdev
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from accelbench.records import Reading, Verdict
-from accelbench.verdict import statuses
-from accelbench.verdict.scale import Scale, scale_of
+from accelbench.records import More, Verdict
+from accelbench.verdict import effects, exact, floors, obstacles, statuses
+from accelbench.verdict.confirm import Decision, decision
+from accelbench.verdict.evidence import SCREEN, JudgeOptions, Point, of_role
+from accelbench.verdict.question import Question
 
 if TYPE_CHECKING:
     from accelbench.metrics import Metric
 
 LEAST_REFERENCES = 5
-"""With fewer reference runs nothing is judged: `learning`."""
-
-ALPHA_NIGHT = 0.01
-"""The rate of false alarms a session may raise over all its gates: 1 night in 100."""
+"""With fewer stored runs nothing is screened: `learning`."""
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked of the judge: one reading, its references, and how many gates there are.
+def judge(
+    metric: Metric,
+    reference: Sequence[Point],
+    history: Sequence[Point],
+    runs: Sequence[Point],
+    options: JudgeOptions,
+) -> Verdict:
+    """Return the verdict on `runs`: first the test's own, then the fresh ones made so far.
 
-    `exact_digits`: the workload is deterministic and compared to so many significant digits.
+    `more` says which further ones it needs. Never raises for numbers, whatever they are; a stored
+    one that is not finite does not count.
     """
+    first = next(iter(of_role(runs, SCREEN)), None)
+    if first is None:
+        return Verdict(metric.name, statuses.INCONCLUSIVE, message="the test's own run is missing")
+    reading = first.reading
+    unreadable = [p.reading.value for p in (first, *runs) if not math.isfinite(p.reading.value)]
+    if unreadable:
+        message = f"{metric.name} is {unreadable[0]}, not a number"
+        return Verdict(metric.name, statuses.FAILED, reading.value, message=message)
+    floor = options.floor
+    # A deterministic run would break it again: nothing is left to ask.
+    strict = floor is not None and (floor.strict or options.exact_digits is not None)
+    if floor and strict and floors.broken(metric, floor, first):
+        return floors.failed(metric, replace(floor, strict=True), [first])
+    question = Question.of(metric, reference, history, runs, options)
+    if not question.reference_points:
+        return _unreferenced(question)
+    return _judged(question)
 
-    metric: Metric
-    reading: Reading
-    references: Sequence[Reading]
-    gates: int = 1
-    alpha_night: float = ALPHA_NIGHT
-    exact_digits: int | None = None
 
-    @property
-    def alpha(self) -> float:
-        """The false-alarm rate of this one gate (Bonferroni over all of them)."""
-        return self.alpha_night / max(1, self.gates)
+def _unreferenced(question: Question) -> Verdict:
+    """Return the verdict without any reference: new, or failed where its floor is broken."""
+    by_floor = _by_floor(question)
+    new = Verdict(question.metric.name, statuses.NEW, question.first.reading.value)
+    return by_floor or new
 
 
-def judge(question: Question) -> Verdict:
-    """Return the verdict; never raises for numbers, whatever they are."""
-    name, value = question.metric.name, question.reading.value
-    if not math.isfinite(value):
-        return Verdict(name, statuses.FAILED, value, message=f"{name} is {value}, not a number")
-    usable = [r for r in question.references if math.isfinite(r.value)]
-    if not usable:
-        return Verdict(name, statuses.NEW, value)
-    centre, count = median(r.value for r in usable), len(usable)
-    obstacle = _obstacle(question, usable)
+def _judged(question: Question) -> Verdict:
+    obstacle = obstacles.obstacle(question)
     if obstacle:
-        status = statuses.INCONCLUSIVE
-        return Verdict(name, status, value, centre, reference_runs=count, message=obstacle)
-    if question.exact_digits is not None:
-        return _exactly(question, usable, question.exact_digits)
-    if count < LEAST_REFERENCES:
-        message = f"{count} reference runs; {LEAST_REFERENCES} are needed to judge"
-        status = statuses.LEARNING
-        return Verdict(name, status, value, centre, reference_runs=count, message=message)
-    verdict = _predicted(question, usable, centre)
-    return _of_lower_bound(question, verdict) if question.reading.censored else verdict
+        return replace(question.verdict(statuses.INCONCLUSIVE), message=obstacle)
+    if question.options.exact_digits is not None:
+        return exact.judged(question)
+    by_floor = _by_floor(question)
+    if by_floor is not None:
+        return by_floor
+    learning = _learning(question)
+    if learning:
+        return replace(question.verdict(statuses.LEARNING), message=learning)
+    if not question.suspicions:
+        return _improved(question) or _passed(question)
+    found = question.confirmed()
+    return _decided(question, found)
 
 
-def rounded(value: float, digits: int) -> float:
-    """Return a number rounded to so many significant digits; 17 tell all numbers apart."""
-    return float(f"{value:.{min(digits, 17) - 1}e}")
+def _by_floor(question: Question) -> Verdict | None:
+    """Return the verdict that a broken soft floor alone decides, or None."""
+    floor = question.options.floor
+    if floor is None or not floors.broken(question.metric, floor, question.first):
+        return None
+    points = [question.first, *question.new_points][: floors.RUNS]
+    broken = [point for point in points if floors.broken(question.metric, floor, point)]
+    if len(broken) >= floors.BROKEN:
+        return floors.failed(question.metric, floor, broken)
+    missing = floors.RUNS - len(points)
+    if len(broken) + missing < floors.BROKEN:
+        return None
+    verdict = replace(question.verdict(statuses.MORE), suspected_by=question.suspicions)
+    return _waiting(question, verdict, question.more_runs(missing))
 
 
-def _obstacle(question: Question, usable: Sequence[Reading]) -> str:
-    """Return why these numbers cannot be judged at all, or an empty text."""
-    metric, reading = question.metric, question.reading
-    censored = sum(each.censored for each in usable)
-    if censored:
+def _learning(question: Question) -> str:
+    """Return why nothing can be judged yet, or an empty text."""
+    stored = question.stored_runs
+    if stored < LEAST_REFERENCES:
+        return f"{stored} reference runs; {LEAST_REFERENCES} are needed to judge"
+    least, limit = question.least_p()
+    if least > limit:
         return (
-            f"{censored} of {len(usable)} reference runs never reached the target: "
-            "set one that every run reaches, or train longer"
+            f"{stored} stored runs could reach p {least:.1g} at best, and {limit:.1g} is the "
+            "limit: record more"
         )
-    if question.exact_digits is not None:
-        if question.exact_digits < 1:
-            return f"EXACT_DIGITS is {question.exact_digits}: at least 1 digit is compared"
-        return _not_reached(question) if reading.censored else ""
-    # Zero is below the resolution, as many small losses are; but a negative number has no logarithm
-    # at all: clamped, it would hide every change.
-    below = min([reading, *usable], key=lambda each: each.value)
-    if metric.scale == "log" and below.value < 0:
-        whose = "it" if below is reading else "a reference run's"
-        return f"{whose} is {below.value:.5g}: {metric.name} is compared by ratio, from 0 up"
     return ""
 
 
-def _not_reached(question: Question) -> str:
-    return f"target not reached within {question.reading.value:.5g} {question.metric.unit}"
-
-
-def _of_lower_bound(question: Question, verdict: Verdict) -> Verdict:
-    """Return the verdict on a censored reading: the true one is larger, no one knows by how much.
-
-    Where less is better, even the lower bound may be too much; nothing else can be told.
-    """
-    regressed = verdict.status == statuses.REGRESSED and question.metric.direction == "lower"
-    status = statuses.REGRESSED if regressed else statuses.INCONCLUSIVE
-    return replace(verdict, status=status, message=_not_reached(question))
-
-
-def _exactly(question: Question, usable: Sequence[Reading], digits: int) -> Verdict:
-    value, reference = question.reading.value, usable[-1].value
-    equal = rounded(value, digits) == rounded(reference, digits)
-    return Verdict(
-        question.metric.name,
-        statuses.PASSED if equal else statuses.REGRESSED,
-        value,
-        reference,
-        bound=reference,
-        effect=_effect(question.metric, value, reference),
-        reference_runs=len(usable),
-        message="" if equal else f"deterministic: must be equal to {digits} digits",
+def _decided(question: Question, found: Decision) -> Verdict:
+    """Return the verdict on a suspicion from what its fresh runs say."""
+    effect = effects.effect(question, found.shift) if found.shift is not None else None
+    verdict = replace(
+        question.verdict(statuses.INCONCLUSIVE),
+        suspected_by=question.suspicions,
+        judge=found.judge,
+        new_runs=found.runs,
+        cause=found.cause,
     )
-
-
-def _predicted(question: Question, usable: Sequence[Reading], centre: float) -> Verdict:
-    from scipy.stats import t
-
-    metric, reading = question.metric, question.reading
-    scale = scale_of(metric.scale, reading)
-    points = [scale.forward(each) for each in usable]
-    count, mean = len(points), fmean(points)
-    spread = max(stdev(points), _resolution(scale, usable))
-    worse = -1.0 if metric.direction == "higher" else 1.0
-    point = scale.forward(reading)
-    p_worse = _p_value(point, points, spread, greater=worse > 0)
-    p_better = _p_value(point, points, spread, greater=worse < 0)
-    reach = float(t.ppf(1 - question.alpha, count - 1)) * spread * math.sqrt(1 + 1 / count)
-    if p_worse < question.alpha:
-        status = statuses.REGRESSED
-    elif p_better < question.alpha:
-        status = statuses.IMPROVED
-    else:
-        status = statuses.PASSED
-    return Verdict(
-        metric.name,
-        status,
-        reading.value,
-        centre,
-        bound=scale.back(mean + worse * reach),
-        effect=_effect(metric, reading.value, centre),
-        p_value=p_worse,
-        alpha=question.alpha,
-        reference_runs=count,
+    if found.answer == decision.WAITING:
+        return _waiting(question, verdict, found.more)
+    verdict = replace(
+        verdict,
+        p_value=found.p_value,
+        alpha=found.alpha,
+        effect=effect,
+        interval=effects.interval(question, found.interval),
     )
+    rejected = found.answer == decision.REJECTED
+    if rejected and (_worth_it(question, verdict) or found.cause):
+        return replace(verdict, status=statuses.REGRESSED)
+    bounded = obstacles.not_reached(question)
+    if bounded:
+        return replace(verdict, message=bounded)
+    if found.answer == decision.CLEARED or (not found.cause and _excluded(question, verdict)):
+        return _passed(question, verdict, _SMALL if rejected else "")
+    return replace(verdict, message=found.cause or _OPEN)
 
 
-def _p_value(point: float, points: Sequence[float], spread: float, *, greater: bool) -> float:
-    """Return the one-sided p of one new run against K stored ones, equal variances.
+_SMALL = "real, but below half of the smallest effect"
+_OPEN = "suspected, and neither shown nor ruled out"
 
-    With m = 1 this is the Student-t prediction bound: t = (x - mean) / (s sqrt(1 + 1/K)), K - 1
-    degrees of freedom.
-    """
-    from scipy.stats import ttest_ind_from_stats
 
-    test = ttest_ind_from_stats(
-        point,
-        0.0,
-        1,
-        fmean(points),
-        spread,
-        len(points),
-        equal_var=True,
-        alternative="greater" if greater else "less",
+def _waiting(question: Question, verdict: Verdict, more: More | None) -> Verdict:
+    """Return `more`, or `inconclusive` where no more runs can be made."""
+    if question.options.rerun:
+        return replace(verdict, status=statuses.MORE, more=more)
+    wanted = f"{more.count} {more.kind} {_RUNS[more.kind]} would decide" if more else ""
+    message = f"suspected by {', '.join(question.suspicions)}; {wanted}"
+    bounded = obstacles.not_reached(question)
+    if bounded:
+        message = f"{bounded}; {wanted}"
+    return replace(verdict, status=statuses.INCONCLUSIVE, more=more, message=message)
+
+
+_RUNS = {"fresh": "runs", "pairs": "of new and base", "second unit": "runs"}
+
+
+def _worth_it(question: Question, verdict: Verdict) -> bool:
+    """Tell whether a change is large enough; one beyond all numbers is."""
+    effect = verdict.effect
+    return effect is None or abs(effect) >= question.smallest_effect / 2
+
+
+def _excluded(question: Question, verdict: Verdict) -> bool:
+    """Tell whether the interval leaves out every change for the worse that is worth a person."""
+    if not verdict.interval:
+        return False
+    worst = verdict.interval[1] if question.metric.worse > 0 else -verdict.interval[0]
+    return worst < question.smallest_effect
+
+
+def _improved(question: Question) -> Verdict | None:
+    """Return `improved` where fresh runs confirm a suspicion of better, by the mirrored test."""
+    if not question.looks_better or not question.new_points or obstacles.not_reached(question):
+        return None
+    found = question.mirrored().confirmed()
+    if found.answer != decision.REJECTED or found.shift is None:
+        return None
+    verdict = replace(
+        question.verdict(statuses.IMPROVED),
+        judge=found.judge,
+        new_runs=found.runs,
+        p_value=found.p_value,
+        alpha=found.alpha,
+        effect=effects.effect(question, -found.shift),
     )
-    return float(test.pvalue)
+    return verdict if _worth_it(question, verdict) else None
 
 
-def _resolution(scale: Scale, readings: Sequence[Reading]) -> float:
-    """Return the spread below which equal readings say nothing: their own resolution."""
-    return min(scale.resolution(each) for each in readings)
-
-
-def _effect(metric: Metric, value: float, reference: float) -> float | None:
-    """Return the change, above zero for more: a difference for fractions, else relative.
-
-    None where it is not a number: relative to nothing, or beyond all numbers.
-    """
-    change = value - reference
-    if metric.scale != "logit":
-        change = change / abs(reference) if reference else math.nan
-    return change if math.isfinite(change) else None
+def _passed(question: Question, verdict: Verdict | None = None, message: str = "") -> Verdict:
+    """Return a pass with the effect that it would have caught; blind where that is too large."""
+    verdict = verdict or question.verdict(statuses.PASSED)
+    detectable = effects.detectable(question)
+    blind = detectable is None or detectable > question.smallest_effect
+    if blind and not message:
+        message = effects.blindness(question, detectable)
+    status = statuses.BLIND if blind else statuses.PASSED
+    return replace(verdict, status=status, detectable=detectable, message=message)

@@ -7,12 +7,16 @@ IMPROVED = "improved"
 REGRESSED = "regressed"
 INCONCLUSIVE = "inconclusive"
 BLIND = "blind"
+"""Passed, but a change of the metric's declared smallest effect could not have been seen."""
 LEARNING = "learning"
+"""Too few stored runs: no test of theirs could reject anything."""
 NEW = "new"
 WORKLOAD_CHANGED = "workload changed"
 CONTENDED = "contended"
 PENDING = "pending"
 FAILED = "failed"
+MORE = "more"
+"""Suspected, not decided: the verdict says which fresh runs it needs. Never a final status."""
 SHOWN = "shown"
 """A metric that is not gated: its number is shown, nothing is judged."""
 
@@ -30,7 +34,10 @@ STATUSES = (
     PASSED,
     SHOWN,
 )
-"""All of them, the most urgent first."""
+"""All final ones, the most urgent first."""
 
 RED = frozenset({REGRESSED, FAILED})
 """Only these turn a test red."""
+
+ACCEPTED = frozenset({PASSED, IMPROVED, BLIND, LEARNING})
+"""A stored run with one of these joins the history that later runs are screened against."""

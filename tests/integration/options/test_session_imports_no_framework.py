@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 import pytest
 
 FRAMEWORKS = {"torch", "torchvision", "tensorflow", "keras", "jax", "poptorch"}
-SLOW = {"scipy", "numpy", "execnet", "psutil", "rich", "click", "platformdirs", "subprocess"}
+SLOW = {
+    "scipy", "numpy", "duckdb", "execnet", "psutil", "rich", "click", "platformdirs", "subprocess",
+}  # fmt: skip
 
 # Added to a project's conftest.py: each process tells at its end what it has imported.
 TELL = """

@@ -19,6 +19,7 @@ def test_the_metrics_are_the_files_of_the_folder() -> None:
         "compute_seconds",
         "data_loading_seconds",
         "epoch_seconds",
+        "epochs_to_accuracy",
         "loss",
         "peak_memory_bytes",
         "throughput",
@@ -35,7 +36,7 @@ def test_an_unknown_metric_is_named_beside_those_that_exist() -> None:
 @pytest.mark.parametrize("name", metrics.names())
 def test_only_what_the_training_learned_is_portable(name: str) -> None:
     metric = metrics.metric(name)
-    assert (metric.scope == "portable") == (name in {"accuracy", "loss"})
+    assert (metric.scope == "portable") == (name in {"accuracy", "epochs_to_accuracy", "loss"})
     assert (metric.direction == "higher") == (name in {"accuracy", "throughput"})
     assert (metric.scale == "logit") == (name == "accuracy")
 

@@ -1,0 +1,104 @@
+"""The smallest change that a judge would have caught: what a pass is worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from accelbench.verdict.confirm import pairs, seeds, unpaired
+
+POWER = 0.90
+
+RANK_EFFICIENCY = 3 / math.pi
+"""Efficiency of the rank test against the t-test where the noise is normal (Lehmann 1975)."""
+
+MOST_SIGMAS = 1e3
+
+
+@dataclass(frozen=True)
+class Design:
+    """A judge, by its numbers: `stored` runs in `nights`, the screen's level, a suspicion's rate.
+
+    `judge`: "" where nothing can be confirmed yet: then a change counts as caught when suspected.
+    """
+
+    stored: int
+    nights: int
+    screen: float
+    alpha: float
+    judge: str
+
+
+@lru_cache(maxsize=4096)
+def detectable_sigmas(design: Design) -> float:
+    """Return the smallest shift, in stored standard deviations, caught with 90 % power.
+
+    Caught: the screen suspects it and the fresh runs confirm it. Both by noncentral t
+    distributions; the rank tests by their asymptotic efficiency. Infinite where no shift would be.
+    """
+    from scipy.optimize import brentq
+
+    if design.stored < 2:
+        return math.inf
+    confirms = _CONFIRMS.get(design.judge, _always)
+
+    def missing(shift: float) -> float:
+        return POWER - _screened(design, shift) * confirms(design, shift)
+
+    if missing(MOST_SIGMAS) > 0:
+        return math.inf
+    if missing(0.0) <= 0:  # a screen of 0.9 or more suspects everything
+        return 0.0
+    return float(brentq(missing, 0.0, MOST_SIGMAS, xtol=1e-6))
+
+
+def _exceeds(noncentrality: float, degrees: float, level: float) -> float:
+    """Return the chance that a noncentral t exceeds the central one's upper quantile."""
+    from scipy.stats import nct, t
+
+    # Beyond 30 the noncentral distribution is slow, and far above any quantile here.
+    if noncentrality > 30 + 10 * float(t.ppf(1 - level, degrees)):
+        return 1.0
+    return float(nct.sf(t.ppf(1 - level, degrees), degrees, noncentrality))
+
+
+def _screened(design: Design, shift: float) -> float:
+    return _exceeds(shift / math.sqrt(1 + 1 / design.stored), design.stored - 1, design.screen)
+
+
+def _always(_design: Design, _shift: float) -> float:
+    return 1.0
+
+
+def _seeds(design: Design, shift: float) -> float:
+    fresh = seeds.LOOKS[-1]
+    level = seeds.last_alpha(design.alpha, collapses=True)
+    if seeds.least_p(design.stored) > level:
+        return 0.0
+    size = math.sqrt(RANK_EFFICIENCY * fresh * design.stored / (fresh + design.stored))
+    return _exceeds(shift * size, fresh + design.stored - 2, level)
+
+
+def _pairs(design: Design, shift: float) -> float:
+    count = pairs.LOOKS[-1]
+    size = math.sqrt(RANK_EFFICIENCY * count / 2)
+    return _exceeds(shift * size, 2 * count - 2, pairs.SHARES[-1] * design.alpha)
+
+
+def _unpaired(design: Design, shift: float) -> float:
+    if design.nights < unpaired.LEAST_NIGHTS:
+        return 0.0
+    rho = unpaired.SHARED
+    fresh = (1 - rho) * unpaired.MEDIAN_VARIANCE / unpaired.LOOKS[-1]
+    size = 1 / math.sqrt(1 / design.nights + rho + fresh)
+    return _exceeds(shift * size, design.nights - 1, design.alpha)
+
+
+SEEDS, PAIRS, NIGHTS = "seeds", "pairs", "nights"
+_CONFIRMS: dict[str, Callable[[Design, float], float]] = {
+    SEEDS: _seeds,
+    PAIRS: _pairs,
+    NIGHTS: _unpaired,
+}

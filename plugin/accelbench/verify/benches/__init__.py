@@ -1,0 +1,3 @@
+"""The benches, one file each; a file's TASKS are what it runs."""
+
+from __future__ import annotations
