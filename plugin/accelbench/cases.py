@@ -35,6 +35,13 @@ def judged(case: Case, about: str = "") -> Judgement:
     return Judgement(case, verdict, about)
 
 
+def described(run: Run) -> str:
+    """Return what run a judgement is about: its cell, device, seed and id."""
+    spec = run.spec
+    name = " ".join([spec.workload, *(f"{name}={value}" for name, value in spec.params)])
+    return f"{name} on {spec.device}, seed {spec.seed}, run {run.provenance.run_id}"
+
+
 def same(one: Judgement, other: Judgement) -> bool:
     """Tell whether two judgements are the same, every bit of every number."""
     return codec.dumps(one) == codec.dumps(other)

@@ -17,7 +17,7 @@ from accelbench.store.identity import key_of, treatment_differences
 from accelbench.store.past import History
 from accelbench.verdict import Case, JudgeOptions, Point, statuses
 from accelbench.verdict.evidence import FRESH
-from accelbench.wording import number, reasons
+from accelbench.wording import reasons
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,10 @@ class Court:
         if metric.scope == "device" and contended(run):
             return Ruling(Verdict(name, statuses.CONTENDED, reading.value, message=MESSAGE))
         reference = self.baselines.reference(run, metric.scope)
-        if reference.changed:
-            message = (
-                f"{run.spec.workload}'s file was edited since its baseline was recorded: "
-                "--update-baselines --seeds 10 records the new one"
-            )
-            changed = Verdict(name, statuses.WORKLOAD_CHANGED, reading.value, message=message)
-            return Ruling(changed)
-        judgement = cases.judged(self._case(metric, subject, reference), _about(run))
+        judgement = cases.judged(self._case(metric, subject, reference), cases.described(run))
+        if reference.changed and judgement.verdict.status == statuses.NEW:
+            # Only its floors could be judged, and it keeps them.
+            return Ruling(_changed(run, name, reading))
         verdict = self._explained(judgement, run, reference)
         return Ruling(verdict, judgement)
 
@@ -117,6 +113,9 @@ class Court:
         verdict = judgement.verdict
         if verdict.status == statuses.FAILED:
             return replace(verdict, message=f"{verdict.message}\n  seed {run.spec.seed}")
+        if verdict.status == statuses.INCONCLUSIVE and verdict.more and verdict.more.kind == FRESH:
+            hint = f"{verdict.message} (--update-baselines --seeds 10 makes them)"
+            return replace(verdict, message=hint)
         if verdict.status != statuses.REGRESSED:
             return verdict
         told = reasons(verdict, judgement.case.options, reference.since)
@@ -130,12 +129,12 @@ class Court:
         return replace(verdict, message="\n  ".join(parts))
 
 
-def _about(run: Run) -> str:
-    """Return what was judged, for a person."""
-    spec = run.spec
-    params = " ".join(f"{name}={value}" for name, value in spec.params)
-    name = f"{spec.workload} {params}".strip()
-    return f"{name} on {spec.device}, seed {spec.seed}, run {run.provenance.run_id}"
+def _changed(run: Run, name: str, reading: Reading) -> Verdict:
+    message = (
+        f"{run.spec.workload}'s file was edited since its baseline was recorded: "
+        "--update-baselines --seeds 10 records the new one"
+    )
+    return Verdict(name, statuses.WORKLOAD_CHANGED, reading.value, message=message)
 
 
 def _fresh(metric: Metric, runs: Sequence[Run]) -> tuple[Point, ...]:
@@ -163,6 +162,3 @@ def _without_reading(run: Run, name: str) -> Verdict:
     hint = "set target_accuracy" if needs_target else "remove it from gates"
     message = f"{run.spec.workload} has no {name}, which is gated: {hint}"
     return Verdict(name, statuses.FAILED, message=message)
-
-
-__all__ = ["Court", "Ruling", "Subject", "number"]

@@ -154,10 +154,10 @@ def train(
     request: pytest.FixtureRequest, device: Found, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Train]:
     """Train a workload on the device: `train("mnist_cnn", batch_size=16).check()`."""
-    from accelbench import training
+    from accelbench import context, training
 
-    context = training.context(request.config, tmp_path_factory.getbasetemp())
-    fixture = training.Train(context, request.node, device)
+    shared = context.context(request.config, tmp_path_factory.getbasetemp())
+    fixture = training.Train(shared, request.node, device)
     yield fixture
     if request.node.stash.get(CALL_PASSED, False):
         fixture.settle(gates_of(request.node))

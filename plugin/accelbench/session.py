@@ -13,9 +13,11 @@ from accelbench.records import Outcome, Run
 from accelbench.settings import accepted_by
 from accelbench.store import Baselines, Problem, StoreError
 from accelbench.store.baselines import SCOPES
-from accelbench.store.history import REFERENCE, Keeper, line_of
+from accelbench.store.history import REFERENCE, line_of
 from accelbench.store.identity import Scope
+from accelbench.store.keeper import Keeper
 from accelbench.updating import planned
+from accelbench.wording import counted
 
 
 def opened(options: Options, gates: int) -> Session:
@@ -92,4 +94,6 @@ class Session:
             self.errors.append(str(error))
             return
         count = len({run.provenance.run_id for fresh in written.values() for run in fresh})
-        self.notes.append(f"{count} reference runs recorded in {len(written)} baseline files")
+        note = f"{counted(count, 'reference run')} recorded in "
+        note += counted(len(written), "baseline file")
+        self.notes.append(f"{note}, as a new segment: {reason}" if segment else note)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,69 +12,17 @@ import pytest
 
 from accelbench import codec, workload_files
 from accelbench.check import Court, Ruling, Subject
+from accelbench.context import Context
 from accelbench.data import DataDamagedError, DataMissingError
 from accelbench.declarations import Cell, Declaration, DeclarationError, effects_of, floors_of
 from accelbench.devices import Found
 from accelbench.lease import LeaseError
-from accelbench.options import GATES, OPTIONS, PROPERTY, SESSION_ID, Options
+from accelbench.options import PROPERTY
 from accelbench.records import Outcome, Run, Scalar, Verdict
-from accelbench.report.progress import listener
-from accelbench.settings import session_treatment
-from accelbench.store import Baselines
 from accelbench.store.history import verdicts_path
-from accelbench.store.past import History
-from accelbench.trainer import Place, Trainer, chance, missing_framework
+from accelbench.trainer import Place, chance, missing_framework
 from accelbench.verdict import RED
 from accelbench.verdict.statuses import REGRESSED
-
-
-@dataclass(frozen=True)
-class Context:
-    """What all trainings of one session share."""
-
-    options: Options
-    trainer: Trainer
-    baselines: Baselines
-    history: History
-    gates: int
-    rerun: Callable[[str], list[str]]
-
-
-CONTEXT = pytest.StashKey[Context]()
-
-
-def context(config: pytest.Config, scratch: Path) -> Context:
-    """Return what all trainings of this session share; `scratch` takes the runs' logs."""
-    if CONTEXT not in config.stash:
-        config.stash[CONTEXT] = _context(config, scratch)
-    return config.stash[CONTEXT]
-
-
-def _context(config: pytest.Config, scratch: Path) -> Context:
-    options = config.stash[OPTIONS]
-    plugins = config.pluginmanager
-    trainer = Trainer(
-        session_id=config.stash[SESSION_ID],
-        data_root=options.settings.data_root,
-        limits=options.limits,
-        treatment=session_treatment(options.settings.root),
-        logs=scratch / "accelbench-logs",
-        listener=listener(
-            plugins.getplugin("terminalreporter"), plugins.getplugin("capturemanager")
-        ),
-    )
-    given = [] if options.tier == "smoke" else ["--tier", options.tier]
-    root = config.getoption("--data-root")
-    given += ["--data-root", str(root)] if root else []
-
-    def rerun(nodeid: str) -> list[str]:
-        file, colons, rest = nodeid.partition("::")
-        place = os.path.relpath(config.rootpath / file, config.invocation_params.dir)
-        return ["pytest", f"{place}{colons}{rest}", *given]
-
-    baselines = Baselines(options.settings.baselines)
-    history = History(options.history)
-    return Context(options, trainer, baselines, history, config.stash[GATES], rerun)
 
 
 def absent(reason: str, *, required: bool) -> None:

@@ -115,14 +115,19 @@ class _Rule:
         runs confirmed, if no other metric of the scope got worse.
         """
         verdicts = gated(outcome, scope)
-        worse = [v for v in verdicts if v.status == statuses.REGRESSED or v.suspected_by]
-        if worse:
+        if any(map(_worse, verdicts)):
             return self.accepted or ""
         better = [v for v in verdicts if v.status == statuses.IMPROVED]
         if not better:
             return ""
         names = ", ".join(v.metric for v in better)
         return f"improved, confirmed by {better[0].new_runs} fresh runs: {names}"
+
+
+def _worse(verdict: Verdict) -> bool:
+    """Tell whether a metric regressed, or may have: a suspicion that was cleared is none."""
+    open_ = verdict.status == statuses.INCONCLUSIVE and bool(verdict.suspected_by)
+    return open_ or verdict.status == statuses.REGRESSED
 
 
 _HINTS = {

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from accelbench.levels import SCREEN_LEVEL
 from accelbench.limits import parse_limits
 from accelbench.options import Options
 from accelbench.records import (
@@ -24,7 +25,8 @@ from accelbench.records import (
     Verdict,
 )
 from accelbench.settings import Settings
-from accelbench.store.history import HistoryLine, Keeper, line_of
+from accelbench.store.history import HistoryLine, line_of
+from accelbench.store.keeper import Keeper
 
 MakeRun = Callable[..., Run]
 MakeLine = Callable[..., HistoryLine]
@@ -148,4 +150,5 @@ def options(tmp_path: Path) -> Options:
         update_baselines=False,
         accept_regression=None,
         seeds=1,
+        screen=SCREEN_LEVEL,
     )

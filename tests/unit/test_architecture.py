@@ -37,6 +37,7 @@ LAYERS: list[set[str]] = [
     {"updating"},
     {"session"},
     {"report"},
+    {"context"},
     {"training"},
     {"fixtures"},
     {"benchmark_records"},
@@ -48,7 +49,7 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Inside a layer of several packages none knows of another: they stand side by side.
 STRANGERS = [LAYERS[4]]
 
-PYTEST = {"plugin", "options", "fixtures", "training", "benchmark_records"}
+PYTEST = {"plugin", "options", "fixtures", "context", "training", "benchmark_records"}
 FRAMEWORKS = {"torch", "torchvision", "tensorflow"}
 
 

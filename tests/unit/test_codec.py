@@ -20,6 +20,7 @@ from accelbench.records import (
     Epoch,
     Evaluation,
     Job,
+    More,
     Outcome,
     Phases,
     Provenance,
@@ -43,6 +44,7 @@ BY_HINT: dict[str, st.SearchStrategy[Any]] = {
     "bool": st.booleans(),
     "Pairs": PAIRS,
     "Tuple[float, ...]": st.lists(FLOATS, max_size=3).map(tuple),
+    "Tuple[str, ...]": st.lists(TEXTS, max_size=3).map(tuple),
     "Optional[float]": st.none() | FLOATS,
 }
 
@@ -74,7 +76,7 @@ RUN = records(
     counters=records(Counters),
     provenance=records(Provenance),
 )
-VERDICT = records(Verdict)
+VERDICT = records(Verdict, more=st.none() | records(More))
 ANY = st.one_of(
     RUN,
     records(Job, spec=records(RunSpec), data=st.none() | records(DataFiles)),

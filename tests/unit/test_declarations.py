@@ -230,7 +230,7 @@ def test_annotated_declarations_count_too(tmp_path: Path) -> None:
         ('"batch_size": 8', '"batch_size": 0', "batch_size of workload alpha must be 1 or more"),
         ('"steps": 5', '"steps": 0', "steps of workload alpha must be 1 or more, not 0"),
         ('"rate": 0.1', '"rate": 1e999', "rate of workload alpha must be finite, not inf"),
-        ('"gates": ["loss"]', '"gates": "loss"', "params must be a dict and gates a list"),
+        ('"gates": ["loss"]', '"gates": "loss"', "gates must be a list, in every point of TIERS"),
         ('"torch"', '""', "FRAMEWORK must be the name of a module to import, not ''"),
         ('"torch"', '"torch."', "FRAMEWORK must be the name of a module to import, not 'torch.'"),
         ('"torch"', "3", "FRAMEWORK must be the name of a module to import, not 3"),

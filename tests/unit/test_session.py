@@ -161,7 +161,7 @@ def test_a_run_that_two_tests_tell_of_is_recorded_and_counted_once(
 ) -> None:
     session = heard(start(), outcome(make_run(), "new"), outcome(make_run(), "new"))
     assert recorded(session) == {"portable": [1], CPU: [1]}
-    assert session.notes == ["1 reference runs recorded in 2 baseline files"]
+    assert session.notes == ["1 reference run recorded in 2 baseline files"]
     assert session.problems() == []
     again = heard(start(), outcome(make_run()))
     assert recorded(again) == {"portable": [1], CPU: [1]}

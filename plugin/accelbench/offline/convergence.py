@@ -77,7 +77,8 @@ def compared(points: Points, reference: Points, options: JudgeOptions) -> Compar
     runs = tuple(replace(p, role=FRESH if i else SCREEN) for i, p in enumerate(new))
     stored = tuple(_point(each, bound, reference.name, reference.when) for each in reference.epochs)
     case = Case(METRIC, stored, (), runs, replace(options, rerun=True))
-    return Compared(reference, points, cases.judged(case), rcp(points, reference))
+    judgement = cases.judged(case, f"{points.name} against {reference.name}")
+    return Compared(reference, points, judgement, rcp(points, reference))
 
 
 def _point(epochs: float, bound: float, session: str, time: str) -> Point:

@@ -165,7 +165,7 @@ def _judged(group: _Group, memory: Memory, asked: Asked, gates: int, notes: list
         exact_digits=group.digits,
     )
     case = Case(metric.name, against.reference, against.history, points, options)
-    judgement = cases.judged(case)
+    judgement = cases.judged(case, cases.described(measured[0]))
     return Finding(
         group.key, judgement.verdict, judgement, against.since, _differs(measured, against)
     )

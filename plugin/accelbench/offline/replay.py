@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from accelbench.offline.reading import json_entries
 from accelbench.records import Verdict
 from accelbench.store import Problem
 from accelbench.wording import reasons, shown_status
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,9 @@ class Replayed:
 def told(judgement: Judgement) -> str:
     """Return a verdict as text: what it is of, then a line for each thing that it rests on."""
     verdict, case = judgement.verdict, judgement.case
-    since = min((point.time[:10] for point in case.reference), default="")
+    # A time is any text that sorts; only where all are dates one of them is the oldest.
+    days = [point.time[:10] for point in case.reference]
+    since = min(days, default="") if all(map(_DAY.fullmatch, days)) else ""
     head = f"{judgement.about or 'verdict'}: {verdict.metric} {shown_status(verdict)}"
     return "\n  ".join([head, *reasons(verdict, case.options, since)])
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from accelbench.records import More, Verdict
-from accelbench.verdict import effects, exact, floors, obstacles, statuses
+from accelbench.verdict import deciding, effects, exact, floors, obstacles, statuses
 from accelbench.verdict.confirm import Decision, decision
 from accelbench.verdict.evidence import SCREEN, JudgeOptions, Point, of_role
 from accelbench.verdict.question import Question
@@ -75,7 +75,7 @@ def _judged(question: Question) -> Verdict:
         return replace(question.verdict(statuses.LEARNING), message=learning)
     if not question.suspicions:
         return _improved(question) or _passed(question)
-    found = question.confirmed()
+    found = deciding.confirmed(question)
     return _decided(question, found)
 
 
@@ -92,7 +92,7 @@ def _by_floor(question: Question) -> Verdict | None:
     if len(broken) + missing < floors.BROKEN:
         return None
     verdict = replace(question.verdict(statuses.MORE), suspected_by=question.suspicions)
-    return _waiting(question, verdict, question.more_runs(missing))
+    return _waiting(question, verdict, deciding.more_runs(question, missing))
 
 
 def _learning(question: Question) -> str:
@@ -100,7 +100,7 @@ def _learning(question: Question) -> str:
     stored = question.stored_runs
     if stored < LEAST_REFERENCES:
         return f"{stored} reference runs; {LEAST_REFERENCES} are needed to judge"
-    least, limit = question.least_p()
+    least, limit = deciding.least_p(question)
     if least > limit:
         return (
             f"{stored} stored runs could reach p {least:.1g} at best, and {limit:.1g} is the "
@@ -176,7 +176,7 @@ def _improved(question: Question) -> Verdict | None:
     """Return `improved` where fresh runs confirm a suspicion of better, by the mirrored test."""
     if not question.looks_better or not question.new_points or obstacles.not_reached(question):
         return None
-    found = question.mirrored().confirmed()
+    found = deciding.confirmed(question.mirrored())
     if found.answer != decision.REJECTED or found.shift is None:
         return None
     verdict = replace(

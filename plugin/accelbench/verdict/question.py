@@ -11,16 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accelbench.records import More, Reading, Verdict
+from accelbench.records import Reading, Verdict
 from accelbench.verdict import collapse, cusum, floors, screen, suspicion
-from accelbench.verdict.confirm import Decision, pairs, seeds, unpaired
 from accelbench.verdict.evidence import (
-    BASE,
     FRESH,
     NEW,
     SCREEN,
-    SECOND_UNIT,
-    UNPAIRED,
     JudgeOptions,
     Point,
     of_role,
@@ -107,14 +103,15 @@ class Question:
     @cached_property
     def reference(self) -> Sample:
         """The reference runs."""
-        return self._sample(self.reference_points)
+        return self.sample(self.reference_points)
 
     @cached_property
     def history(self) -> Sample:
         """The accepted runs of the nights since."""
-        return self._sample(self.history_points)
+        return self.sample(self.history_points)
 
-    def _sample(self, points: Sequence[Point]) -> Sample:
+    def sample(self, points: Sequence[Point]) -> Sample:
+        """Return points on the scale, in the order of time, worse above."""
         found = sample(self.metric, self.scale, points)
         if self.sign > 0:
             return found
@@ -144,7 +141,7 @@ class Question:
         controls = np.concatenate([s.controls for s in ordered])
         if self.portable and self.line is not None:
             values = np.where(values > self.line, np.nan, values)
-        tonight = self._sample([self.first])
+        tonight = self.sample([self.first])
         adjusts = bool(np.isfinite(tonight.controls).all() and np.isfinite(controls).any())
         nights = len({*self.reference.sessions, *self.history.sessions})
         stored = screen.Stored(values[None], controls[None] if adjusts else None, nights)
@@ -159,7 +156,7 @@ class Question:
     @cached_property
     def suspicions(self) -> tuple[str, ...]:
         """What nominates the metric; empty for none."""
-        value = float(self._sample([self.first]).values[0])
+        value = float(self.sample([self.first]).values[0])
         known = bool(self.reference_points)
         hints = {
             suspicion.BY_SCREEN: known and self.screened.p_worse[0] < self.options.screen,
@@ -176,59 +173,10 @@ class Question:
         """Whether the screen suspects an improvement."""
         return bool(self.screened.p_better[0] < self.options.screen)
 
-    def confirmed(self) -> Decision:
-        """Return what the fresh runs made so far say."""
-        if self.portable:
-            return seeds.decide(self._seeds(), self.options.alpha)
-        if self.options.method == UNPAIRED:
-            return unpaired.decide(self._nights(), self.options.alpha)
-        return self._paired()
-
-    def _seeds(self) -> seeds.Seeds:
-        fresh = self._sample_in_order(of_role(self.runs, FRESH))
-        first = self._sample([self.first])
-        return seeds.Seeds(self.reference, self.history, first, fresh, self.line)
-
-    def _paired(self) -> Decision:
-        numbers = sorted(
-            {p.pair for p in of_role(self.runs, NEW)} & {p.pair for p in of_role(self.runs, BASE)}
-        )
-        sides = [
-            self._sample_in_order(
-                [next(p for p in of_role(self.runs, role) if p.pair == n) for n in numbers]
-            ).values
-            for role in (NEW, BASE)
-        ]
-        return pairs.decide(sides[0], sides[1], self.options.alpha, self.options.method)
-
-    def _nights(self) -> unpaired.Nights:
-        ordered = (*self.reference_points, *self.history_points)
-        return unpaired.Nights(
-            self._sample(ordered),
-            self.first.unit,
-            self._sample_in_order(of_role(self.runs, FRESH)),
-            self._sample_in_order(of_role(self.runs, SECOND_UNIT)),
-            self.options.units,
-            self.resolution,
-        )
-
-    def _sample_in_order(self, points: Sequence[Point]) -> Sample:
+    def in_order(self, points: Sequence[Point]) -> Sample:
         """Return a sample in the order given: looks are taken as the runs came."""
         numbered = [replace(point, time=f"{i:09}") for i, point in enumerate(points)]
-        return self._sample(numbered)
-
-    def more_runs(self, count: int) -> More:
-        """Return a request for so many fresh runs of what is under test, of the judge's kind."""
-        paired = not self.portable and self.options.method != UNPAIRED
-        return More(pairs.KIND if paired else seeds.KIND, count)
-
-    def least_p(self) -> tuple[float, float]:
-        """Return the smallest p that the judge's last look could reach, and its limit."""
-        if not self.portable:
-            return 0.0, 1.0
-        healthy = len(self._seeds().healthy)
-        limit = seeds.last_alpha(self.options.alpha, collapses=self.line is not None)
-        return seeds.least_p(healthy), limit
+        return self.sample(numbered)
 
     def verdict(self, status: str) -> Verdict:
         """Return a verdict with what every one says: value, reference, bound, counts."""

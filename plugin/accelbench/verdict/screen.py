@@ -70,13 +70,24 @@ def adjusted(stored: Stored, values: Floats, controls: Floats | None) -> tuple[F
 
 def without_outliers(values: Floats) -> Floats:
     """Return the values (n, runs) with NaN in place of those far from their row's median."""
-    # A row without any value has no median, and numpy warns of it.
-    some = np.isfinite(values).any(axis=1, keepdims=True)
-    known = np.where(some, values, 0.0)
-    centre = np.nanmedian(known, axis=1, keepdims=True)
-    spread = 1.4826 * np.nanmedian(np.abs(known - centre), axis=1, keepdims=True)
+    centre = _medians(values)
+    spread = 1.4826 * _medians(np.abs(values - centre))
     far = (np.abs(values - centre) > OUTLIER * spread) & (spread > 0)
     return np.where(far, np.nan, values)
+
+
+def _medians(values: Floats) -> Floats:
+    """Return each row's median (n, 1) of what is a number; NaN where nothing is.
+
+    numpy's own nanmedian masks row by row: ten times as slow for the one row that a verdict has.
+    """
+    if not values.shape[1]:
+        return np.full((len(values), 1), np.nan)
+    ordered = np.sort(values, axis=1)  # NaN last
+    count = np.sum(~np.isnan(ordered), axis=1, keepdims=True)
+    low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=1)
+    high = np.take_along_axis(ordered, np.minimum(count // 2, values.shape[1] - 1), axis=1)
+    return (low + high) / 2
 
 
 def predicted(past: Floats, resolution: Floats) -> Bound:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accelbench.records import Reading
 from accelbench.verdict import Point
-from accelbench.verdict.control import control_at
-from accelbench.verdict.evidence import BASE, FRESH, SECOND_UNIT
+from accelbench.verdict.control import control_line
+from accelbench.verdict.evidence import BASE, FRESH, SCREEN, SECOND_UNIT
 from accelbench.verify.worlds import (
     COLLAPSED,
     CONTROL_RUNS,
@@ -103,12 +104,16 @@ class Throughputs:
     controls: Floats
     drop: float = 0.0
 
-    def control(self, cell: int, place: float) -> float:
-        """Return the control's throughput around a run of tonight."""
-        row = self.night[cell]
-        values = np.exp(self.nights.control_values[row])
-        found = control_at(list(self.nights.control_times[row]), list(values), place)
-        return found if found is not None else math.nan
+    @cached_property
+    def _lines(self) -> Floats:
+        """Intercept and slope of the control through each night (nights, 2)."""
+        pairs = zip(self.nights.control_times, self.nights.control_values, strict=True)
+        return np.array([control_line(list(t), list(np.exp(v))) for t, v in pairs], dtype=float)
+
+    def _control_around(self, cell: int, place: float) -> float:
+        """Return the control's throughput at a run of tonight, from its runs around the cells."""
+        intercept, slope = self._lines[self.night[cell]]
+        return math.exp(intercept + slope * place)
 
     def _control_beside(self, machine: float, place: float, rng: np.random.Generator) -> float:
         """Draw the log throughput of a control run right beside a confirming run."""
@@ -137,8 +142,10 @@ class Throughputs:
             value += math.log1p(-rng.uniform(*OUTLIER_DROP))
         if role != BASE:
             value += math.log1p(-self.drop)
-        control = self.control(cell, place)
-        if role in {FRESH, SECOND_UNIT}:
+        control = None
+        if role == SCREEN:
+            control = self._control_around(cell, place)
+        elif role in {FRESH, SECOND_UNIT}:
             control = math.exp(self._control_beside(machine, place, rng))
         return Point(Reading(math.exp(value)), "tonight", "999", _unit(world, unit), control, role)
 

@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.integration.conftest import Checkout
 
-RECORDED = 6
+RECORDED = 8
 
 LOSS = 'loss=0.5 + seed % 100 * 1e-9 + float(os.environ.get("WORSE_BY", 0)), samples=10'
 
@@ -104,7 +104,7 @@ def test_lines_that_do_not_count_survive_an_update(
     after = baseline.read_bytes()
     assert after.startswith(damaged + b"\n")
     assert len(after.splitlines()) == RECORDED + 3
-    assert "1 reference runs recorded in 1 baseline files" in done.out
+    assert "1 reference run recorded in 1 baseline file" in done.out
 
 
 def test_reason_with_line_separators_stays_one_line(checkout: Checkout, baseline: Path) -> None:
@@ -141,7 +141,7 @@ def test_sessions_that_update_one_baseline_at_once_lose_no_run(
     for session in sessions:
         done = checkout.finish(session)
         assert done.status == 0, done.text
-        assert "2 reference runs recorded in 1 baseline files" in done.out
+        assert "2 reference runs recorded in 1 baseline file" in done.out
     assert baseline.read_bytes().startswith(recorded)
     runs = [json.loads(line)["run"] for line in baseline.read_bytes().splitlines()]
     assert len({run["provenance"]["run_id"] for run in runs}) == len(runs) == RECORDED + 4
@@ -255,4 +255,4 @@ def test_failed_tests_are_never_recorded(checkout: Checkout, parallel: tuple[str
     done = checkout.pytest(*parallel, "--update-baselines")
     assert done.status == 1
     assert [path.name for path in checkout.baselines.iterdir()] == ["good"]
-    assert "1 reference runs recorded in 1 baseline files" in done.out
+    assert "1 reference run recorded in 1 baseline file" in done.out

@@ -161,8 +161,8 @@ LINES = {
     "images_that_are_not_there": "workload on_images trains on images (INPUT) and holds no data "
     "itself: choose one of digits, mnist, not 'inline'",
     "unknown_metric": "workload good: unknown metric 'los' in gates; known: accuracy, "
-    "compile_seconds, compute_seconds, data_loading_seconds, epoch_seconds, loss, "
-    "peak_memory_bytes, throughput, time_to_accuracy",
+    "compile_seconds, compute_seconds, data_loading_seconds, epoch_seconds, epochs_to_accuracy, "
+    "loss, peak_memory_bytes, throughput, time_to_accuracy",
     "no_epoch": "workload good: epochs must be a whole number, 1 or more, not 0",
     "epochs_as_text": "workload good: epochs must be a whole number, 1 or more, not '2'",
     "unknown_ending": "workload good: expect is one of completed, diverged, not 'crashed'",

@@ -36,7 +36,29 @@ BAD: list[tuple[dict[str, str | None], str]] = [
         tiers(CELL + ', "params": {"steps": "many"}}'),
         "takes a whole number such as 200, not 'many'",
     ),
-    (tiers(CELL + ', "params": 3}'), "params must be a dict and gates a list, in every point of "),
+    (tiers(CELL + ', "params": 3}'), "params, floors and smallest_effects must be dicts in TIERS"),
+    (tiers(CELL + ', "floors": ["loss"]}'), "params, floors and smallest_effects must be dicts in"),
+    (tiers(CELL + ', "floors": {"los": 1}}'), "unknown metric 'los' in floors; known: accuracy,"),
+    (
+        tiers(CELL + ', "floors": {"accuracy": 1}}'),
+        "floors for 'accuracy', which is not gated; gated: loss",
+    ),
+    (
+        tiers(CELL + ', "floors": {"loss": "low"}}'),
+        "the floor of loss must be a number, or (number, \"strict\"), not 'low'",
+    ),
+    (
+        tiers(CELL + ', "floors": {"loss": (1, "hard")}}'),
+        "the floor of loss must be a number, or (number, \"strict\"), not (1, 'hard')",
+    ),
+    (
+        tiers(CELL + ', "smallest_effects": {"loss": 0}}'),
+        "the smallest effect of loss must be a number above 0, not 0",
+    ),
+    (
+        tiers(CELL + ', "smallest_effects": {"throughput": 0.1}}'),
+        "smallest_effects for 'throughput', which is not gated; gated: loss",
+    ),
     (
         {"PARAMETERS": '{"sizes": [1, 2]}', "CHOICES": None},
         "a parameter must be a number or a text",

@@ -87,7 +87,7 @@ def test_ctrl_c_keeps_the_outcomes_of_finished_tests(
     kept = [(row[1], row[-1]) for row in rows if row[:1] == ["good"] and "loss" in row]
     assert kept == [("kind=plain", "new"), ("kind=fancy", "new")]
     assert "2 runs, 2 gated metrics: 2 new" in done.out
-    assert "2 reference runs recorded in 1 baseline files" in done.out
+    assert "2 reference runs recorded in 1 baseline file" in done.out
     assert runs_in(interrupted) == ["plain", "fancy"]
     assert "the session went on" not in done.text
     gone(interrupted, eventually)

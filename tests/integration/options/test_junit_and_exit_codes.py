@@ -22,7 +22,9 @@ def test_red_verdict_gives_exit_code_1_and_a_failure_in_junitxml(
     project.noise(recorded=True)
     project.noise("unknown")
     monkeypatch.setenv("NOISE_DROP", "100")
-    result = project.run("-m", "cpu or ipu", "--junitxml=junit.xml")
+    result = project.run(
+        "-m", "cpu or ipu", "--junitxml=junit.xml", "--update-baselines", "--seeds=9"
+    )
     result.assert_outcomes(passed=1, failed=1, skipped=2, deselected=project.deselected(12))
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     found = cases(project)

@@ -15,5 +15,5 @@ def test_session_without_xdist_trains_judges_and_records(plain_project: Project)
     )
     result.assert_outcomes(passed=1, deselected=7)
     assert plain_project.statuses() == {"accuracy": "passed", "loss": "passed"}
-    assert len(plain_project.lines()) == 7
+    assert len(plain_project.lines()) == 11
     assert (plain_project.path / "out.json").stat().st_size

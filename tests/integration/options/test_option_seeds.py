@@ -15,7 +15,7 @@ def test_seeds_records_so_many_runs_with_seeds_never_stored_before(project: Proj
     before = [line["run"]["spec"]["seed"] for line in project.lines()]
     result = project.run("-m", "cpu", "--update-baselines", "--seeds", "3")
     assert result.ret == pytest.ExitCode.OK
-    result.stdout.fnmatch_lines(["3 reference runs recorded in 1 baseline files"])
+    result.stdout.fnmatch_lines(["3 reference runs recorded in 1 baseline file"])
     seeds = [line["run"]["spec"]["seed"] for line in project.lines()]
     assert seeds[: len(before)] == before
     assert len(seeds) == len(set(seeds)) == len(before) + 3

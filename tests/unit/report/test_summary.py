@@ -92,7 +92,7 @@ def test_the_footer_counts_and_states_the_rate_of_false_alarms(session: Session)
     lines = footer(session, COMMAND)
     assert lines[0] == (
         "1 run, 3 gated metrics: 1 regressed, 1 new, 1 passed "
-        "(false alarms: at most 1% of sessions, 0.0025 a metric)"
+        "(false alarms: at most 1% of sessions)"
     )
 
 

@@ -17,7 +17,8 @@ import pytest
 from accelbench.store import StoreError, archive
 from accelbench.store.archive import Choice
 from accelbench.store.compaction import FINISHED_SECONDS, compact
-from accelbench.store.history import HistoryLine, Keeper, dumps
+from accelbench.store.history import HistoryLine, dumps
+from accelbench.store.keeper import Keeper
 from accelbench.store.past import screen_input
 
 MakeLine = Callable[..., HistoryLine]

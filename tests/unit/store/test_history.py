@@ -19,7 +19,6 @@ from accelbench import codec
 from accelbench.records import COMPLETED, Evaluation, Reading, Run, State, Verdict
 from accelbench.store.history import (
     SCHEMA,
-    Keeper,
     SessionFile,
     dumps,
     line_of,
@@ -27,6 +26,7 @@ from accelbench.store.history import (
     make_folder,
 )
 from accelbench.store.identity import key_of
+from accelbench.store.keeper import Keeper
 
 MakeRun = Callable[..., Run]
 
@@ -195,7 +195,8 @@ def test_a_folder_that_cannot_be_made_is_one_line_and_no_error(
 WRITER = """
 import resource, signal, sys
 from pathlib import Path
-from accelbench.store.history import Keeper, loads
+from accelbench.store.history import loads
+from accelbench.store.keeper import Keeper
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 folder, lines = Path(sys.argv[1]), [loads(text) for text in sys.stdin.read().splitlines()]
@@ -257,7 +258,8 @@ def test_a_line_after_a_torn_one_stands_alone(
 KILLED = """
 import sys, time
 from pathlib import Path
-from accelbench.store.history import Keeper, loads
+from accelbench.store.history import loads
+from accelbench.store.keeper import Keeper
 
 keeper = Keeper(Path(sys.argv[1]))
 for text in sys.stdin.read().splitlines():

@@ -15,7 +15,16 @@ from accelbench import metrics
 from accelbench.records import More, Reading, Verdict
 from accelbench.verdict import JudgeOptions, Point, judge
 from accelbench.verdict.confirm import decision, unpaired
-from accelbench.verdict.confirm.unpaired import FUTILE, LEAST_NIGHTS, LOOKS, SHARED, Nights, decide
+from accelbench.verdict.confirm.decision import SPENT
+from accelbench.verdict.confirm.unpaired import (
+    FUTILE,
+    LEAST_NIGHTS,
+    LEAST_UNITS,
+    LOOKS,
+    SHARED,
+    Nights,
+    decide,
+)
 from accelbench.verdict.evidence import FRESH, SECOND_UNIT, UNPAIRED
 from accelbench.verdict.sample import Sample
 
@@ -146,13 +155,21 @@ def test_a_unit_with_few_nights_is_compared_with_all_and_says_so() -> None:
 
 
 def test_a_unit_that_was_never_stored_says_so_and_is_one_draw_of_the_fleet() -> None:
-    new = asked([3.0] * REJECTS, unit="u9")
+    units = tuple(f"u{number % LEAST_UNITS}" for number in range(COUNT))
+    new = asked([3.0] * REJECTS, stored=sample(STORED, units), unit="u9")
     found = decide(new, ALPHA)
     assert found.judge == f"{UNPAIRED}, unit not in reference"
     known = decide(asked([3.0] * REJECTS), ALPHA)
     assert known.p_value is not None
     assert found.p_value is not None
     assert found.p_value > known.p_value
+
+
+def test_two_stored_units_do_not_say_how_much_a_third_may_differ() -> None:
+    units = tuple(f"u{number % (LEAST_UNITS - 1)}" for number in range(COUNT))
+    found = decide(asked([30.0] * REJECTS, stored=sample(STORED, units), unit="u9"), ALPHA)
+    assert found.answer == SPENT
+    assert found.cause.startswith("unit u9 is not in the reference, and 2 units do not say")
 
 
 def second(value: float, count: int = CLEARS) -> Sample:

@@ -163,8 +163,9 @@ def test_a_worse_first_run_of_a_device_metric_never_gets_a_better_status(cell: C
 def test_a_first_run_worse_than_all_fresh_seeds_never_gets_a_better_status_by_more(
     cell: Cell,
 ) -> None:
-    # Among them it may: it is ranked with the stored runs, above one more of the fresh ones.
-    value = max(cell.value, *cell.fresh)
+    # Among them, or equal to one, it may: it is ranked with the stored runs, above one more of the
+    # fresh ones than before.
+    value = math.nextafter(max(cell.value, *cell.fresh), math.inf)
     worse = value * math.exp(cell.by)
     assert RANK[cell.judged(value=worse).status] >= RANK[cell.judged(value=value).status]
 

@@ -31,6 +31,9 @@ SHARED = 0.5
 LEAST_NIGHTS = 10
 """With fewer stored nights the spread between nights is not known."""
 
+LEAST_UNITS = 3
+"""With fewer stored units the spread between units is not known."""
+
 MEDIAN_VARIANCE = math.pi / 2
 """Variance of a median of normal values, against that of their mean."""
 
@@ -51,9 +54,9 @@ def decide(nights: Nights, alpha: float) -> Decision:
     """Return the answer of tonight's runs so far, at a suspicion's rate alpha."""
     stored, judge, shared = _comparable(nights)
     made = len(nights.fresh)
-    if stored.nights < LEAST_NIGHTS:
-        cause = f"{stored.nights} comparable nights are stored, {LEAST_NIGHTS} are needed"
-        return Decision(SPENT, judge, runs=made, cause=cause)
+    unknown = _unknown(nights, stored)
+    if unknown:
+        return Decision(SPENT, judge, runs=made, cause=unknown)
     for look in LOOKS:
         if made < look:
             return Decision(WAITING, judge, more=More(KIND, look - made), runs=made)
@@ -63,6 +66,19 @@ def decide(nights: Nights, alpha: float) -> Decision:
     if decision.answer != REJECTED or nights.units_at_hand < 2:
         return decision
     return _second_unit(nights, decision, alpha)
+
+
+def _unknown(nights: Nights, stored: Sample) -> str:
+    """Return what is not known that a verdict would need, or an empty text."""
+    if stored.nights < LEAST_NIGHTS:
+        return f"{stored.nights} comparable nights are stored, {LEAST_NIGHTS} are needed"
+    units = set(stored.units)
+    if nights.unit not in units and len(units) < LEAST_UNITS:
+        return (
+            f"unit {nights.unit or '?'} is not in the reference, and {len(units)} units do not say "
+            f"how much units differ ({LEAST_UNITS} do)"
+        )
+    return ""
 
 
 def _comparable(nights: Nights) -> tuple[Sample, str, float]:
@@ -104,7 +120,8 @@ def _compared(
 
     Variance: s^2 (1/S + rho + (1 - rho) (pi/2) / m) for S stored nights and m runs tonight, rho the
     share that the runs of one night have in common. Where tonight's runs scatter more among
-    themselves than (1 - rho) s^2, their own spread takes its place: tonight may be noisier.
+    themselves than (1 - rho) s^2, their own spread takes its place: tonight may be noisier. Only the
+    last look, which rejects, does so: a scatter must not clear a suspicion.
     """
     controls = np.where(np.isfinite(stored.controls), stored.controls, np.nan)
     adjusts = bool(np.isfinite(controls).any() and np.isfinite(fresh.controls).all())
@@ -116,8 +133,9 @@ def _compared(
     bound = screen.predicted(past, np.array([nights.resolution]))
     means = _night_means(screen.without_outliers(past)[0], stored.sessions)
     spread = max(float(bound.spread[0]), float(np.std(means, ddof=1)))
-    among = float(np.nanvar(screen.without_outliers(tonight)[0], ddof=1))
-    within = max((1 - shared) * spread**2, among)
+    within = (1 - shared) * spread**2
+    if look == LOOKS[-1]:
+        within = max(within, float(np.nanvar(screen.without_outliers(tonight)[0], ddof=1)))
     variance = spread**2 * (1 / len(means) + shared) + within * MEDIAN_VARIANCE / look
     shift = float(np.median(tonight[0]) - np.mean(means))
     return shift, math.sqrt(variance), len(means) - 1
