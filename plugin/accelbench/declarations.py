@@ -191,37 +191,52 @@ class Declaration:
         return None
 
 
-def floors_of(workload: str, table: Mapping[str, object]) -> tuple[tuple[str, Floor], ...]:
+def floors_of(workload: str, table: object) -> tuple[tuple[str, Floor], ...]:
     """Return floors by metric: a number for a soft one, (number, "strict"); DeclarationError."""
-    return tuple((name, _floor(workload, name, value)) for name, value in table.items())
+    floors = []
+    for name, value in _by_metric(workload, "floors", table):
+        strict = isinstance(value, list | tuple) and len(value) == 2 and value[1] == "strict"
+        limit = _finite(value[0] if strict else value)  # type: ignore[index]  # a pair, if strict
+        if limit is None:
+            raise DeclarationError(
+                f"workload {workload}: the floor of {name} must be a number, or "
+                f'(number, "strict"), not {value!r}'
+            )
+        floors.append((name, Floor(limit, strict)))
+    return tuple(floors)
 
 
-def _floor(workload: str, name: str, value: object) -> Floor:
-    limit, strict = value, False
-    if isinstance(value, list | tuple) and len(value) == 2 and value[1] == "strict":
-        limit, strict = value[0], True
-    if isinstance(limit, Floor):
-        return limit
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit):
-        raise DeclarationError(
-            f'workload {workload}: the floor of {name} must be a number, or (number, "strict"), '
-            f"not {value!r}"
-        )
-    return Floor(float(limit), strict)
-
-
-def effects_of(workload: str, table: Mapping[str, object]) -> tuple[tuple[str, float], ...]:
+def effects_of(workload: str, table: object) -> tuple[tuple[str, float], ...]:
     """Return the smallest effects by metric, each above 0; DeclarationError."""
-    found = []
-    for name, value in table.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not 0 < float(str(value)) < math.inf:
+    effects = []
+    for name, value in _by_metric(workload, "smallest effects", table):
+        effect = _finite(value)
+        if effect is None or effect <= 0:
             raise DeclarationError(
                 f"workload {workload}: the smallest effect of {name} must be a number above 0, "
                 f"not {value!r}"
             )
-        found.append((name, float(str(value))))
-    return tuple(found)
+        effects.append((name, effect))
+    return tuple(effects)
+
+
+def _by_metric(workload: str, what: str, table: object) -> Iterable[tuple[str, object]]:
+    if not isinstance(table, Mapping):
+        raise DeclarationError(
+            f'workload {workload}: {what} go by metric, as in {{"accuracy": 0.5}}, not {table!r}'
+        )
+    return table.items()
+
+
+def _finite(value: object) -> float | None:
+    """Return a finite number as a float; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 _LEAST = {"batch_size": 1, "steps": 1, "train_samples": 0}

@@ -10,19 +10,27 @@ def code_fingerprint(tree: ast.Module) -> str:
     """Return 16 hex digits of a file's code: comments, layout and docstrings do not count.
 
     Nor does TIERS: what a cell trains on, for how long and with which parameters is part of its
-    identity by itself, and what is gated, from which floor on, changes no training.
+    identity by itself, and what is gated, from which floor on, changes no training. Where the
+    file's code reads TIERS itself, it counts.
 
     Empty fields and empty texts in f-strings are left out: some Pythons add them to the nodes of
     the same source.
     """
-    body = [each for each in tree.body if not _declares_tiers(each)]
+    loads = (node for node in ast.walk(tree) if isinstance(getattr(node, "ctx", None), ast.Load))
+    reads = any(isinstance(node, ast.Name) and node.id == "TIERS" for node in loads)
+    body = [each for each in tree.body if reads or not _declares_tiers(each)]
     code = ast.Module(body=body, type_ignores=[])
     return hashlib.sha256(_shape(code).encode()).hexdigest()[:16]
 
 
 def _declares_tiers(statement: ast.stmt) -> bool:
-    targets = statement.targets if isinstance(statement, ast.Assign) else []
-    return any(isinstance(target, ast.Name) and target.id == "TIERS" for target in targets)
+    if isinstance(statement, ast.AnnAssign):
+        target: ast.expr = statement.target
+    elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target = statement.targets[0]
+    else:
+        return False
+    return isinstance(target, ast.Name) and target.id == "TIERS"
 
 
 def _shape(node: object) -> str:

@@ -24,7 +24,7 @@ LAYERS: list[set[str]] = [
     {"workload_files"},
     {"verdict"},
     {"store"},
-    {"cases", "contention"},
+    {"cases", "contention", "trajectories"},
     {"wording"},
     {"offline"},
     {"verify"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -17,8 +18,15 @@ from hypothesis import strategies as st
 
 import accelbench
 from accelbench import workload_files
-from accelbench.declarations import Cell, Declaration, DeclarationError
+from accelbench.declarations import (
+    Cell,
+    Declaration,
+    DeclarationError,
+    effects_of,
+    floors_of,
+)
 from accelbench.fingerprint import code_fingerprint
+from accelbench.records import Floor
 
 BENCH = Path(__file__).parents[2] / "bench" / "workloads"
 
@@ -407,3 +415,71 @@ def test_the_fingerprint_is_the_same_on_every_python_of_a_session(version: str) 
         check=True,
     )
     assert json.loads(done.stdout) == [fingerprint(source) for source in sources]
+
+
+# ---------------------------------------------------------------------- floors and smallest effects
+def test_floors_are_soft_unless_they_say_strict() -> None:
+    table = {"accuracy": 0.9, "loss": (2, "strict"), "throughput": [5, "strict"]}
+    assert floors_of("alpha", table) == (
+        ("accuracy", Floor(0.9)),
+        ("loss", Floor(2.0, strict=True)),
+        ("throughput", Floor(5.0, strict=True)),
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "low",
+        None,
+        True,
+        (True, "strict"),
+        (1, "hard"),
+        (1,),
+        math.nan,
+        math.inf,
+        10**400,
+        [1, 2, 3],
+    ],
+)
+def test_what_is_no_floor_is_one_line(value: object) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        floors_of("alpha", {"loss": value})
+    assert str(caught.value).startswith("workload alpha: the floor of loss must be a number, or (")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["low", None, True, 0, -1, math.nan, math.inf, 10**400, (1, 2)])
+def test_what_is_no_smallest_effect_is_one_line(value: object) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        effects_of("alpha", {"loss": value})
+    assert "the smallest effect of loss must be a number above 0, not " in str(caught.value)
+
+
+@pytest.mark.parametrize("table", [0.9, "accuracy", ["accuracy", 0.9], None])
+def test_floors_and_effects_go_by_metric(table: object) -> None:
+    for read, what in ((floors_of, "floors"), (effects_of, "smallest effects")):
+        with pytest.raises(DeclarationError, match=f"workload alpha: {what} go by metric, as in "):
+            read("alpha", table)
+
+
+def test_what_a_tier_gates_and_asks_for_is_not_part_of_the_fingerprint() -> None:
+    with_tiers = CODE + '\nTIERS = {"smoke": [{"dataset": "d", "epochs": 1, "gates": []}]}\n'
+    other = with_tiers.replace('"gates": []', '"gates": ["loss"], "floors": {"loss": 1}')
+    assert fingerprint(with_tiers) == fingerprint(other) == fingerprint(CODE)
+    assert fingerprint(with_tiers.replace("TIERS", "OTHER")) != fingerprint(CODE)
+
+
+@pytest.mark.parametrize(
+    ("line", "counts"),
+    [
+        ("TIERS = {}", False),
+        ("TIERS: dict[str, list[object]] = {}", False),
+        ("TIERS = KNOWN = {}", True),
+        ("TIERS = {}\nEPOCHS = len(TIERS)", True),
+        ("OTHER = {}", True),
+    ],
+)
+def test_tiers_do_not_count_unless_the_code_can_read_them(line: str, counts: bool) -> None:
+    one, other = CODE + f"\n{line}\n", CODE + f"\n{line}\n".replace("{}", '{"smoke": []}')
+    assert (fingerprint(one) != fingerprint(other)) == counts

@@ -284,6 +284,20 @@ def test_what_is_heard_is_stored_at_once_with_its_verdicts(
     assert not any("history" in note for note in session.notes)
 
 
+def test_judgements_are_stored_beside_the_runs_as_they_came(
+    start: Start, make_run: MakeRun, tmp_path: Path
+) -> None:
+    folder = tmp_path / "history"
+    session = start(history=folder)
+    heard(session, outcome(make_run(), judgements=('{"one": 1}', '{"two": 2}')))
+    path = folder / "verdicts" / "session-1.jsonl"
+    assert path.read_text() == '{"one": 1}\n{"two": 2}\n'
+    heard(session, outcome(make_run(run_id="run-2"), judgements=('{"three": 3}',)))
+    assert path.read_text().count("\n") == 3
+    session.finish(())
+    assert len(archive.runs(folder).lines) == 2, "judgements are no runs"
+
+
 def test_a_history_that_cannot_be_written_is_a_note_and_no_error(
     start: Start, make_run: MakeRun, tmp_path: Path
 ) -> None:

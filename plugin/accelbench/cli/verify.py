@@ -17,7 +17,13 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command()
 @click.option("--quick", is_flag=True, help="A small size, under two minutes: it can only refute.")
 @click.option("--bench", "chosen", multiple=True, metavar="V1", help="Only this one (repeatable).")
-@click.option("--seed", default=0, show_default=True, help="Another seed draws other nights.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Another seed draws other nights.",
+)
 @click.option("--jobs", type=click.IntRange(1), help="Processes (default: the cores at hand).")
 @click.option("--results", type=FILE, help="JSON lines of results: resumed, and added to.")
 @click.option("--markdown", type=FILE, help="Write the whole table there.")

@@ -14,8 +14,10 @@ from accelbench.offline.asked import Asked
 from accelbench.offline.stored import Against, Memory
 from accelbench.records import Run, Verdict
 from accelbench.store.identity import Key, key_of, treatment_differences
+from accelbench.trajectories import early
 from accelbench.verdict import Case, Point, statuses
 from accelbench.verdict.evidence import BASE, FRESH, NEW, SECOND_UNIT, UNPAIRED
+from accelbench.verdict.trajectory import Trajectory
 
 DEFAULT_METRICS = ("accuracy", "loss", "throughput")
 """What is judged where no workload file says it: those that both the runs and the stored have."""
@@ -163,6 +165,7 @@ def _judged(group: _Group, memory: Memory, asked: Asked, gates: int, notes: list
         units=len({point.unit for point in points}),
         chance=asked.chance if asked.chance is not None else _chance(measured[0].spec.dataset),
         exact_digits=group.digits,
+        trajectory=early(measured[0], against.runs) if metric.scope == "portable" else Trajectory(),
     )
     case = Case(metric.name, against.reference, against.history, points, options)
     judgement = cases.judged(case, cases.described(measured[0]))

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from accelbench.verdict.question import Question
 
 
+MOST_STORED = 1000
+"""More stored runs than this are never asked for."""
+
+
 def confirmed(question: Question) -> Decision:
     """Return what the fresh runs made so far say."""
     if question.portable:
@@ -27,13 +31,16 @@ def more_runs(question: Question, count: int) -> More:
     return More(pairs.KIND if paired else seeds.KIND, count)
 
 
-def least_p(question: Question) -> tuple[float, float]:
-    """Return the smallest p that the judge's last look could reach, and its limit."""
+def least_stored(question: Question) -> int:
+    """Return how many healthy stored runs the judge needs to reject anything; 0 if it has them."""
     if not question.portable:
-        return 0.0, 1.0
-    healthy = len(_seeds(question).healthy)
+        return 0
     limit = seeds.last_alpha(question.options.alpha, collapses=question.line is not None)
-    return seeds.least_p(healthy), limit
+    healthy = len(_seeds(question).healthy)
+    if seeds.least_p(healthy) <= limit:
+        return 0
+    enough = (count for count in range(healthy, MOST_STORED) if seeds.least_p(count) <= limit)
+    return next(enough, MOST_STORED)
 
 
 def _seeds(question: Question) -> seeds.Seeds:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from accelbench.levels import ALPHA_NIGHT, SCREEN_LEVEL
 from accelbench.records import Floor, Reading
+from accelbench.verdict.trajectory import Trajectory
 
 SCREEN = "screen"
 """The test's own run: it may raise a suspicion, and never confirms it."""
@@ -50,6 +51,10 @@ class Point:
     pair: int = 0
 
 
+UNCOMPARED = Trajectory()
+"""Nobody looked at the early losses."""
+
+
 @dataclass(frozen=True)
 class JudgeOptions:
     """How a metric is judged.
@@ -71,7 +76,7 @@ class JudgeOptions:
     exact_digits: int | None = None
     smallest_effect: float | None = None
     floor: Floor | None = None
-    trajectory: str = ""
+    trajectory: Trajectory = UNCOMPARED
 
     @property
     def candidates(self) -> float:

@@ -20,14 +20,16 @@ def rounded(value: float, digits: int) -> float:
 
 
 def judged(question: Question) -> Verdict:
-    """Return passed where the run equals its latest reference run to the digits, else regressed."""
+    """Return passed where all runs equal the latest reference run to the digits, else regressed."""
     digits = question.options.exact_digits or 0
-    value = question.first.reading.value
     latest = max(question.reference_points, key=lambda p: (p.time, p.session, p.reading.value))
     reference = latest.reading.value
-    equal = rounded(value, digits) == rounded(reference, digits)
+    values = [point.reading.value for point in (question.first, *question.new_points)]
+    other = [value for value in values if rounded(value, digits) != rounded(reference, digits)]
+    equal, value = not other, (other or values)[0]
     return replace(
         question.verdict(statuses.PASSED if equal else statuses.REGRESSED),
+        value=value,
         reference=reference,
         bound=reference,
         effect=effects.change(question.metric, value, reference),

@@ -100,12 +100,9 @@ def _learning(question: Question) -> str:
     stored = question.stored_runs
     if stored < LEAST_REFERENCES:
         return f"{stored} reference runs; {LEAST_REFERENCES} are needed to judge"
-    least, limit = deciding.least_p(question)
-    if least > limit:
-        return (
-            f"{stored} stored runs could reach p {least:.1g} at best, and {limit:.1g} is the "
-            "limit: record more"
-        )
+    needed = deciding.least_stored(question)
+    if needed > 0:
+        return f"{stored} stored runs; {needed} healthy ones are needed to judge"
     return ""
 
 

@@ -158,12 +158,13 @@ class Question:
         """What nominates the metric; empty for none."""
         value = float(self.sample([self.first]).values[0])
         known = bool(self.reference_points)
+        early = self.options.trajectory
         hints = {
             suspicion.BY_SCREEN: known and self.screened.p_worse[0] < self.options.screen,
             suspicion.BY_COLLAPSE: self.line is not None and value > self.line,
             suspicion.BY_FLOOR: floors.broken(self.metric, self.options.floor, self.first),
             suspicion.BY_CUSUM: known and self.screened.cusum[0] > cusum.LIMIT,
-            suspicion.BY_TRAJECTORY: self.options.trajectory == CHANGED,
+            suspicion.by_trajectory(early.step): early.status == CHANGED,
             suspicion.BY_CENSORING: self.first.reading.censored,
         }
         return tuple(name for name, found in hints.items() if found)

@@ -17,6 +17,11 @@ BY_TRAJECTORY = "early trajectory"
 BY_CENSORING = "target not reached"
 
 
+def by_trajectory(step: int | None) -> str:
+    """Return the suspicion that the early losses raise, with the first step that differs."""
+    return BY_TRAJECTORY if step is None else f"{BY_TRAJECTORY} from step {step} on"
+
+
 @dataclass(frozen=True)
 class Screened:
     """For each metric (n,): one-sided p for worse and for better, the cumulative sum, the bound."""

@@ -26,7 +26,7 @@ class Trajectory:
     `step` (from 1) is the first one that differs, `ratio` the largest difference in repeat noises.
     """
 
-    status: str
+    status: str = UNKNOWN
     step: int | None = None
     ratio: float = 0.0
 
@@ -40,7 +40,7 @@ def compare(
     most one part in a million without any). A trajectory that ends early differs where it ends.
     """
     if not losses or not stored:
-        return Trajectory(UNKNOWN)
+        return Trajectory()
     if _equal(losses, stored):
         return Trajectory(EXACT)
     steps = min(len(losses), len(stored))

@@ -44,7 +44,7 @@ class Size:
 
 
 QUICK = Size("quick", nights=50, cells=80)
-FULL = Size("full", nights=5000, cells=2000)
+FULL = Size("full", nights=5000, cells=1000)
 SIZES = (QUICK, FULL)
 
 

@@ -122,7 +122,7 @@ def detectable(  # a rule at a threshold, in a world, on so many cells
         middle = math.sqrt(low * high)
         seen = _power(peer, replace(cells, drop=middle), past, threshold, rng) >= POWER
         low, high = (low, middle) if seen else (middle, high)
-    return high
+    return math.sqrt(low * high)
 
 
 def _power(

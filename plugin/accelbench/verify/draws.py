@@ -73,15 +73,16 @@ def nights(world: World, count: int, rng: np.random.Generator) -> Nights:
     effects = rng.normal(0, world.units or 0.0, (count, UNITS))
     machine = world.drift * drift + np.take_along_axis(effects, units, axis=1)
     stored_noise = rng.normal(0, CONTROL_SIGMA, (count, sessions, CONTROL_RUNS))
-    stored_noise += _outliers(world, stored_noise.shape, rng)
+    stored_noise += outliers(world, stored_noise.shape, rng)
     controls = machine[:, :sessions] + np.median(stored_noise, axis=2)
     times = np.broadcast_to(np.linspace(0, 1, CONTROL_RUNS), (count, CONTROL_RUNS))
     noise = rng.normal(0, CONTROL_SIGMA * world.noise, (count, CONTROL_RUNS))
-    values = machine[:, -1:] - world.trend * times + noise + _outliers(world, noise.shape, rng)
+    values = machine[:, -1:] - world.trend * times + noise + outliers(world, noise.shape, rng)
     return Nights(machine, units, effects, controls, times, values)
 
 
-def _outliers(world: World, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+def outliers(world: World, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+    """Draw what outliers take off the logarithms of so many runs: 0 for nearly all."""
     drops = np.log1p(-rng.uniform(*OUTLIER_DROP, shape))
     return np.where(rng.random(shape) < world.outliers, drops, 0.0)
 
@@ -185,7 +186,7 @@ def throughputs(
     machine = drawn.machine[night][:, numbers]
     stored = sensitivity[:, None] * machine + effects[:, numbers]
     stored += sigmas[:, None] * rng.normal(0, 1, stored.shape)
-    stored += _outliers(world, stored.shape, rng)
+    stored += outliers(world, stored.shape, rng)
     return Throughputs(
         world,
         drawn,

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from accelbench.levels import SCREEN_LEVEL
 from accelbench.verify.bench import Row
 
 WORLD = "drift"
@@ -22,7 +23,12 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     except ImportError:
         raise ImportError(MISSING) from None
     shown = [
-        row for row in rows if row.bench == "V9" and row.world == WORLD and "through" in row.what
+        row
+        for row in rows
+        if row.bench == "V9"
+        and row.world == WORLD
+        and "through" in row.what
+        and not math.isnan(row.value)  # not run: nothing is known of it, least of all zero
     ]
     figure = Figure(figsize=(10, 5), layout="constrained")
     alarms, drops = figure.subplots(1, 2, sharey=True)
@@ -42,10 +48,18 @@ def draw(rows: Sequence[Row], path: Path) -> None:
 
 
 def _own_rate(row: Row, rows: Sequence[Row]) -> float:
-    """Return how often a rule alarms by itself: peers note it, ours is V1's."""
+    """Return how often a rule alarms by itself: peers note it, ours is V1's; NaN if unknown.
+
+    V1 plays the default screen alone: another one has no bar.
+    """
     match = re.search(r"threshold ([\d.e+-]+) %", row.note)
     if match:
         return float(match.group(1)) / 100
-    method = "unpaired" if "unpaired" in row.judge else "paired(code)"
-    own = [r for r in rows if r.bench == "V1" and r.world == WORLD and r.judge == method]
-    return own[0].value / 100 if own else 0.0
+    own = [
+        r
+        for r in rows
+        if r.bench == "V1"
+        and r.world == WORLD
+        and row.judge == f"accelbench, {r.judge}, screen {SCREEN_LEVEL:g}"
+    ]
+    return own[0].value / 100 if own else math.nan

@@ -9,7 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from accelbench.verdict import Point
-from accelbench.verify.draws import AUTOCORRELATION, Accuracies, Floats, Nights, Throughputs
+from accelbench.verify.draws import (
+    AUTOCORRELATION,
+    Accuracies,
+    Floats,
+    Nights,
+    Throughputs,
+    outliers,
+)
 from accelbench.verify.play import Cells, Rules, play
 from accelbench.verify.worlds import CONTROL_RUNS, CONTROL_SIGMA, TRIALS, World
 
@@ -52,6 +59,7 @@ def _another(world: World, drawn: Nights, rng: np.random.Generator) -> Nights:
     innovation = world.drift * math.sqrt(1 - AUTOCORRELATION**2) * rng.normal(0, 1, count)
     tonight = AUTOCORRELATION * drawn.machine[:, -1] + innovation
     noise = rng.normal(0, CONTROL_SIGMA * world.noise, (count, CONTROL_RUNS))
+    noise += outliers(world, noise.shape, rng)
     values: Floats = tonight[:, None] - world.trend * drawn.control_times + noise
     return replace(
         drawn,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import active_children
 from pathlib import Path
+from typing import BinaryIO
 
 import accelbench
 from accelbench import codec
@@ -41,7 +45,7 @@ class ResultsError(Exception):
 def stored(path: Path) -> list[Result]:
     """Return the results of a file, none where it is missing; a torn last line does not count."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -63,7 +67,8 @@ def run(
 ) -> Iterator[tuple[Result, int]]:
     """Yield the results of benches with how many tasks are left, those on disk first.
 
-    Each new one is appended to `path` at once. The numbers do not depend on `jobs`.
+    Each new one is appended to `path` at once. The numbers do not depend on `jobs`. Whoever stops
+    iterating, by Ctrl-C too, ends the worker processes; what was finished stays on disk.
     """
     labels = [f"{task.bench}/{task.name}" for task in tasks(tuple(names))]
     before = stored(path) if path is not None else []
@@ -73,7 +78,8 @@ def run(
         left -= 1
         yield result, left
     missing = [i for i, label in enumerate(labels) if label not in done]
-    with ProcessPoolExecutor(jobs) as pool:
+    others = active_children()
+    with ProcessPoolExecutor(jobs, initializer=_ignore_interrupts) as pool:
         futures = [pool.submit(_task, tuple(names), i, size, seed) for i in missing]
         try:
             for future in as_completed(futures):
@@ -81,9 +87,17 @@ def run(
                 _append(path, result)
                 left -= 1
                 yield result, left
+        except BrokenProcessPool:
+            raise ResultsError("a worker process was ended from outside: fewer --jobs?") from None
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in set(active_children()).difference(others):
+                worker.terminate()  # a task can take an hour: leaving the pool would wait for it
             raise
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the process that waits for the workers: it ends them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _task(names: tuple[str, ...], number: int, size: Size, seed: int) -> Result:
@@ -98,8 +112,17 @@ def _append(path: Path | None, result: Result) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(codec.to_json(result), allow_nan=False) + "\n"
-    torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
-    with path.open("a", encoding="utf-8") as file:
-        file.write("\n" + text if torn else text)
+    with path.open("ab+") as file:
+        _drop_torn_line(file)
+        file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
+
+
+def _drop_torn_line(file: BinaryIO) -> None:
+    """Cut off a last line that a stop tore: once lines follow it, it would be a damaged one."""
+    file.seek(0)
+    held = file.read()
+    whole = held.rfind(b"\n") + 1
+    if whole < len(held):
+        file.truncate(whole)

@@ -22,7 +22,7 @@ def document(rows: Sequence[Row], size: Size, seed: int, command: str) -> str:
         "sessions use. A peer's rule is compared at the threshold at which 1 % of nights alarm.",
         "",
         f"{len(missed)} of {sum(row.met is not None for row in rows)} targets missed."
-        + ("" if not missed else " Each says why below the table."),
+        + ("" if not missed else " Their notes say why."),
         "",
         *table(rows),
     ]
@@ -56,7 +56,7 @@ def _line(cells: Sequence[str]) -> str:
 
 def _value(value: float, unit: str) -> str:
     if math.isnan(value):
-        return "not run"
+        return "unknown"
     return f"{value:.3g} {unit}" if math.isfinite(value) else "none"
 
 

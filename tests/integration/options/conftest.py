@@ -194,10 +194,10 @@ class Project:
     def command(self, *args: str) -> list[str]:
         return [sys.executable, "-m", "pytest", "bench", *self.args, *args]
 
-    def run(self, *args: str) -> pytest.RunResult:
+    def run(self, *args: str, deadline_seconds: float = DEADLINE_SECONDS) -> pytest.RunResult:
         """Run the project's tests in a process of their own."""
         return self.pytester.runpytest_subprocess(
-            "bench", *self.args, *args, timeout=DEADLINE_SECONDS
+            "bench", *self.args, *args, timeout=deadline_seconds
         )
 
     def deselected(self, count: int) -> int:

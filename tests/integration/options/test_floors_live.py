@@ -83,6 +83,10 @@ def test_what_a_check_asks_for_wrongly_is_one_line(plain_project: Project) -> No
             "not 'low'",
         ),
         (
+            "floor=0.9",
+            '*workload noise: floors go by metric, as in {"accuracy": 0.5}, not 0.9',
+        ),
+        (
             'smallest_effect={"loss": -1}',
             "*workload noise: the smallest effect of loss must be a number above 0, not -1",
         ),

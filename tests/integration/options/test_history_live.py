@@ -38,7 +38,7 @@ def test_a_bad_night_joins_only_when_the_next_one_does_not_repeat_it(
     project = plain_project
     project.noise(recorded=True)
     joined = []
-    for drop in ("100", "100", "0", "0", "100", "0", "0"):
+    for drop in ("2", "2", "0", "0", "2", "0", "0"):
         monkeypatch.setenv("NOISE_DROP", drop)
         assert project.run("-m", "cpu").ret == pytest.ExitCode.OK
         joined.append((project.statuses()["loss"], project.verdict("loss")["history_runs"]))

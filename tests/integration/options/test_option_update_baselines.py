@@ -112,6 +112,27 @@ def test_collapsed_run_is_not_recorded_even_where_nothing_can_be_judged_yet(
     assert project.files() == before
 
 
+def test_a_suspicion_is_not_recorded_and_the_next_step_decides_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.noise(recorded=True)
+    before = project.files()
+    monkeypatch.setenv("NOISE_DROP", "100")
+    result = project.run("-m", "cpu", "--update-baselines")
+    assert result.ret == pytest.ExitCode.OK
+    assert project.statuses() == {"accuracy": "inconclusive", "loss": "inconclusive"}
+    result.stdout.fnmatch_lines(
+        [
+            "not recorded (portable metrics): *test_training[[]noise-cpu[]]: accuracy: "
+            "inconclusive; --seeds 10 makes the fresh runs that decide"
+        ]
+    )
+    assert project.files() == before
+    assert project.run("-m", "cpu", "--update-baselines", "--seeds", "10").ret == 1
+    assert project.statuses() == {"accuracy": "regressed", "loss": "regressed"}
+    assert project.files() == before
+
+
 def test_partial_selection_never_drops_what_was_not_selected(project: Project) -> None:
     project.noise(recorded=True)
     project.noise("other")

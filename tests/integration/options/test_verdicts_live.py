@@ -71,7 +71,8 @@ def test_fresh_runs_confirm_it_with_numbers_and_the_commands_that_show_and_accep
     plain_project: Project,
 ) -> None:
     hide(plain_project, *edit(plain_project))
-    result = plain_project.run(*ARGS, "--update-baselines", "--seeds", "9")
+    # Nine real trainings: a quarter of a minute each where the cores are shared.
+    result = plain_project.run(*ARGS, "--update-baselines", "--seeds", "9", deadline_seconds=900)
     result.assert_outcomes(failed=1, deselected=7)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert plain_project.statuses()["loss"] == "regressed"
@@ -115,3 +116,24 @@ def test_edited_workload_is_changed_and_a_new_comment_is_no_edit(project: Projec
     project.append("bench/workloads/noise.py", "\nOTHER = 1\n")
     assert project.run("-m", "cpu").ret == pytest.ExitCode.OK
     assert project.statuses() == {"accuracy": "workload changed", "loss": "workload changed"}
+
+
+def test_a_deterministic_workload_regresses_with_one_run(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.noise()
+    project.append("bench/workloads/noise.py", "\nEXACT_DIGITS = 4\n")
+    assert project.run("-m", "cpu", "--update-baselines").ret == pytest.ExitCode.OK
+    assert project.run("-m", "cpu").ret == pytest.ExitCode.OK
+    assert project.statuses() == {"accuracy": "passed", "loss": "passed"}
+    monkeypatch.setenv("NOISE_DROP", "1")
+    result = project.run("-m", "cpu")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert project.statuses() == {"accuracy": "regressed", "loss": "regressed"}
+    result.stdout.fnmatch_lines(
+        [
+            "*loss regressed: 0.251 against 0.25, median of 1 reference run in 1 session since *",
+            "* deterministic: must be equal to 4 digits",
+            "* accept it with: pytest *",
+        ]
+    )

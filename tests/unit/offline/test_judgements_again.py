@@ -14,6 +14,7 @@ from accelbench.offline.replay import differences
 from accelbench.records import More, Reading, Verdict
 from accelbench.verdict import STATUSES, Case, Floor, JudgeOptions, Point
 from accelbench.verdict.evidence import METHODS, ROLES
+from accelbench.verdict.trajectory import Trajectory
 
 NUMBERS = st.floats()  # with NaN, both infinities, -0.0, and the smallest there are
 COUNTS = st.integers(0, 2**40)
@@ -36,7 +37,7 @@ OPTIONS = st.builds(
     exact_digits=st.none() | COUNTS,
     smallest_effect=MAYBE,
     floor=st.none() | st.builds(Floor, NUMBERS, st.booleans()),
-    trajectory=TEXTS,
+    trajectory=st.builds(Trajectory, TEXTS, st.none() | COUNTS, NUMBERS),
 )
 MANY = st.lists(POINTS, max_size=3).map(tuple)
 CASES = st.builds(Case, TEXTS, MANY, MANY, MANY, OPTIONS)

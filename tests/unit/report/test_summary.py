@@ -143,3 +143,43 @@ def test_a_session_without_gates_has_a_footer_too(session: Session) -> None:
     assert footer(session, COMMAND) == [
         "0 runs, 0 gated metrics: none (false alarms: at most 1% of sessions)"
     ]
+
+
+def suspected(count: int, of: int, device: str, make_run: MakeRun) -> Outcome:
+    """Return an outcome of a device with so many metrics, of which some are suspected."""
+    verdicts = tuple(
+        Verdict("loss", "inconclusive" if number < count else "passed", 1.0, screen_p=p)
+        for number, p in enumerate([0.001] * count + [0.5] * (of - count))
+    )
+    return Outcome(make_run(device=device), verdicts)
+
+
+def test_a_night_that_is_worse_all_over_points_at_the_machine_before_all_else(
+    session: Session, make_run: MakeRun
+) -> None:
+    session.outcomes[:] = [
+        ("a", suspected(18, 20, "gpu-1", make_run)),
+        ("b", suspected(2, 20, "cpu", make_run)),
+    ]
+    assert footer(session, COMMAND)[1] == (
+        "MACHINE: 18 of 20 metrics on gpu-1 are suspected, more than chance: look at the machine "
+        "and its stack before any single metric"
+    )
+    assert not any("on cpu are" in line for line in footer(session, COMMAND))
+
+
+def test_metrics_that_are_not_gated_or_not_screened_do_not_point_at_the_machine(
+    session: Session, make_run: MakeRun
+) -> None:
+    good = suspected(18, 20, "gpu-1", make_run)
+    shown = tuple(replace(each, gated=False) for each in good.verdicts)
+    unscreened = tuple(replace(each, screen_p=None) for each in good.verdicts)
+    session.outcomes[:] = [("a", replace(good, verdicts=(*shown, *unscreened)))]
+    assert not any(line.startswith("MACHINE") for line in footer(session, COMMAND))
+
+
+def test_a_wide_screen_expects_more_suspicions(session: Session, make_run: MakeRun) -> None:
+    session.outcomes[:] = [("a", suspected(15, 20, "gpu-1", make_run))]
+    assert footer(session, COMMAND)[1].startswith("MACHINE")
+    session.options = replace(session.options, screen=0.5)
+    assert not any(line.startswith("MACHINE") for line in footer(session, COMMAND))

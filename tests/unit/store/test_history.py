@@ -192,6 +192,24 @@ def test_a_folder_that_cannot_be_made_is_one_line_and_no_error(
         assert "\n" not in complaint
 
 
+def test_judgements_lie_beside_the_runs_and_are_lost_with_them(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    keeper = Keeper(tmp_path / "history")
+    keeper.keep(line_of(make_run()))
+    keeper.keep_judgement("session-1", '{"schema": 1}')
+    keeper.keep_judgement("session-1", '{"schema": 1}')
+    keeper.close()
+    path = tmp_path / "history" / "verdicts" / "session-1.jsonl"
+    assert path.read_text() == '{"schema": 1}\n' * 2
+    (tmp_path / "file").write_text("")
+    lost = Keeper(tmp_path / "file")
+    lost.keep_judgement("session-1", "{}")
+    assert lost.complaint is None, "only runs are counted, and each has its line"
+    Keeper(None).keep_judgement("session-1", "{}")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "history"]
+
+
 WRITER = """
 import resource, signal, sys
 from pathlib import Path

@@ -56,6 +56,15 @@ def test_one_reference_is_enough_and_the_latest_counts() -> None:
     assert exactly(1.0, [1.0, 2.0], 4).status == "regressed"
 
 
+@pytest.mark.parametrize("role", ["fresh", "new"])
+def test_a_later_run_that_differs_regresses_too_and_is_the_one_shown(role: str) -> None:
+    runs = [Point(Reading(2.0)), Point(Reading(2.0), role=role), Point(Reading(2.1), role=role)]
+    stored = [Point(Reading(2.0))]
+    verdict = judge(LOSS, stored, [], runs, JudgeOptions(exact_digits=4))
+    assert (verdict.status, verdict.value) == ("regressed", 2.1)
+    assert judge(LOSS, stored, [], runs[:2], JudgeOptions(exact_digits=4)).status == "passed"
+
+
 def test_the_latest_is_told_by_its_time_not_by_its_place() -> None:
     points = [Point(Reading(2.0), "b", "2"), Point(Reading(1.0), "a", "1")]
     for reference in (points, points[::-1]):

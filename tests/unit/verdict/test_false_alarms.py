@@ -22,12 +22,16 @@ from accelbench.verdict.evidence import (
     SCREEN,
     UNPAIRED,
 )
+from accelbench.verdict.trajectory import Trajectory
 
 LEVEL = 0.1
 """The rate of one suspicion's false alarms that is asked for here: alarms that can be counted."""
 
 SURE = JudgeOptions(
-    alpha_night=LEVEL * LEAST_CANDIDATES, rerun=True, smallest_effect=0.0, trajectory="changed"
+    alpha_night=LEVEL * LEAST_CANDIDATES,
+    rerun=True,
+    smallest_effect=0.0,
+    trajectory=Trajectory("changed", 1),
 )
 """Every cell is suspected, and whatever is shown is a regression."""
 

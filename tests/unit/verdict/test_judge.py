@@ -13,6 +13,7 @@ from accelbench.verdict import JudgeOptions, Point, judge
 from accelbench.verdict.confirm import pairs, seeds, unpaired
 from accelbench.verdict.evidence import FRESH, NEW, PAIRED_CODE, SCREEN
 from accelbench.verdict.judge import LEAST_REFERENCES
+from accelbench.verdict.trajectory import CHANGED, SAME, Trajectory
 
 ACCURACY = metrics.metric("accuracy")
 LOSS = metrics.metric("loss")
@@ -92,11 +93,12 @@ def test_each_scope_has_its_own_way_to_confirm(
 
 
 def test_a_changed_trajectory_alone_asks_for_fresh_runs() -> None:
-    verdict = judged(1.0, trajectory="changed")
-    assert verdict.suspected_by == ("early trajectory",)
+    changed = Trajectory(CHANGED, step=7, ratio=30.0)
+    verdict = judged(1.0, trajectory=changed)
+    assert verdict.suspected_by == ("early trajectory from step 7 on",)
     assert verdict.status == "more"
-    assert judged(1.0, trajectory="same").suspected_by == ()
-    assert judged(1.0, [1.0, 0.99, 1.01], trajectory="changed").status == "passed"
+    assert judged(1.0, trajectory=Trajectory(SAME, 3, 2.0)).suspected_by == ()
+    assert judged(1.0, [1.0, 0.99, 1.01], trajectory=changed).status == "passed"
 
 
 def test_a_sum_over_nights_alone_asks_for_fresh_runs() -> None:
@@ -213,13 +215,15 @@ def test_with_few_stored_runs_it_is_learning_and_says_how_many_are_needed(count:
     assert verdict.message == (f"{count} reference runs; {LEAST_REFERENCES} are needed to judge")
 
 
-def test_while_no_rank_test_could_reject_it_is_learning() -> None:
+def test_while_no_rank_test_could_reject_it_is_learning_and_says_how_many_are_needed() -> None:
+    limit = seeds.last_alpha(WIDE.alpha, collapses=False)
+    needed = next(count for count in range(99) if seeds.least_p(count) <= limit)
     for count in range(LEAST_REFERENCES, len(REFERENCE)):
         verdict = judge(LOSS, stored(REFERENCE[:count]), [], runs(9.0, []), WIDE)
-        could = seeds.least_p(count) <= seeds.last_alpha(WIDE.alpha, collapses=False)
-        assert verdict.status == ("more" if could else "learning")
-        if not could:
-            assert "record more" in verdict.message
+        assert verdict.status == ("more" if count >= needed else "learning")
+        if count < needed:
+            said = f"{count} stored runs; {needed} healthy ones are needed to judge"
+            assert verdict.message == said
     assert verdict.status == "more"
 
 

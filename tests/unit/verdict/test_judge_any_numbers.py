@@ -13,6 +13,7 @@ from accelbench import metrics
 from accelbench.records import Reading
 from accelbench.verdict import STATUSES, Floor, JudgeOptions, Point, judge, statuses
 from accelbench.verdict.evidence import BASE, FRESH, METHODS, NEW, PAIRED_CODE, ROLES, UNPAIRED
+from accelbench.verdict.trajectory import Trajectory
 
 SECONDS = metrics.metric("epoch_seconds")
 
@@ -60,7 +61,7 @@ ANY_OPTIONS = st.builds(
     exact_digits=st.sampled_from([None, None, None, None, -(10**12), -1, 0, 1, 4, 10**12]),
     smallest_effect=st.sampled_from([None, 0.0, 0.01, math.inf]),
     floor=st.one_of(st.none(), st.builds(Floor, ANY_NUMBER, st.booleans())),
-    trajectory=st.sampled_from(["", "changed", "exact"]),
+    trajectory=st.sampled_from([Trajectory(), Trajectory("changed", 1), Trajectory("exact")]),
 )
 
 

@@ -120,8 +120,8 @@ def _compared(
 
     Variance: s^2 (1/S + rho + (1 - rho) (pi/2) / m) for S stored nights and m runs tonight, rho the
     share that the runs of one night have in common. Where tonight's runs scatter more among
-    themselves than (1 - rho) s^2, their own spread takes its place: tonight may be noisier. Only the
-    last look, which rejects, does so: a scatter must not clear a suspicion.
+    themselves than (1 - rho) s^2, their own spread takes its place: tonight may be noisier. Only
+    the last look, which rejects, does so: a scatter must not clear a suspicion.
     """
     controls = np.where(np.isfinite(stored.controls), stored.controls, np.nan)
     adjusts = bool(np.isfinite(controls).any() and np.isfinite(fresh.controls).all())

@@ -25,7 +25,7 @@ class Aim:
     least: float = 0.0
 
 
-REPEATS = 5
+REPEATS = 10
 """One night of one cell is quick: a share near its target is measured the better."""
 
 AIMS = (

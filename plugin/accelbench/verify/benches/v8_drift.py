@@ -25,9 +25,13 @@ WORLDS = (
 )
 """The first is what the others are compared with."""
 
+_WHY = (
+    "tonight's own noise is twice as large, and hides more from every judge: only more runs, or a "
+    "wider screen, would see as much"
+)
 NEAR = 0.034
 POINTS = 0.005
-SHARE = 2
+SHARE = 4
 CHANGE = 0.10
 
 
@@ -44,8 +48,10 @@ def _alarms(size: Size, rng: np.random.Generator) -> tuple[Row, ...]:
             100 * share,
             "%",
             high=100 * upper(each.alarms, each.nights),
-            target="within 0.5 points of drift 0 %",
-            met=met(size, reached=abs(share - shares[0]) <= POINTS, refuted=False),
+            target="" if world is STILL else "within 0.5 points of drift 0 %",
+            met=None
+            if world is STILL
+            else met(size, reached=abs(share - shares[0]) <= POINTS, refuted=False),
             count=each.nights,
         )
         for world, each, share in zip(WORLDS, found, shares, strict=True)
@@ -73,8 +79,13 @@ def _detectable(size: Size, rng: np.random.Generator) -> tuple[Row, ...]:
             PAIRED_CODE,
             100 * value,
             "%",
-            target="within 10 % of drift 0 %",
-            met=met(size, reached=abs(value / found[0] - 1) <= CHANGE, refuted=False),
+            target="" if world is STILL else "within 10 % of drift 0 %",
+            met=None
+            if world is STILL
+            else met(size, reached=abs(value / found[0] - 1) <= CHANGE, refuted=False),
+            note=f"{value / found[0] - 1:+.0%}; {_WHY}"
+            if world.noise > 1
+            else f"{value / found[0] - 1:+.0%}",
             count=size.cells * len(DROPS_SIGMA),
         )
         for world, value in zip(WORLDS, found, strict=True)

@@ -23,11 +23,16 @@ from accelbench.verify.worlds import CLEAN, DRIFT, NOISY, TAILS, World
 
 KINDS = ("throughput", "accuracy")
 WORLDS = (CLEAN, TAILS, DRIFT, NOISY)
-NEAR = {"throughput": 0.034, "accuracy": 2.8}
+NEAR = {PAIRED_CODE: 0.034, UNPAIRED: 0.044, "fresh seeds": 2.8}
+"""About where each of our judges has 90 % power: what its curve is measured around."""
+
+WIDER = {PAIRED_CODE: 0.95, UNPAIRED: 1.07, "fresh seeds": 0.87}
+"""The same with the wide screen: it suspects more, and its limit for each suspicion is stricter."""
+
 WIDE = 0.5
 """A screen so wide costs as much as five runs of every test."""
 
-SHARE = 4
+SHARE = 2
 PEER_NIGHTS = 2
 OTAVA_NIGHTS = 25
 """Its library looks at one series at a time: so much fewer nights, by this divisor."""
@@ -39,7 +44,7 @@ def _ours(kind: str, world: World, cells: int, rng: np.random.Generator) -> list
     for method in methods:
         for screen in (0.10, WIDE):
             rules = Rules(method if kind == "throughput" else PAIRED_CODE, screen)
-            near = NEAR[kind] * (0.75 if screen == WIDE else 1.0) * world.noise**0.7
+            near = _near(method, screen, world)
             runs = play(cells_of(kind, world, cells, 0.0, rng), rules, rng).runs.mean()
 
             def caught(drop: float, rules: Rules = rules) -> list[bool]:
@@ -49,6 +54,13 @@ def _ours(kind: str, world: World, cells: int, rng: np.random.Generator) -> list
             label = f"accelbench, {method}, screen {screen:g}"
             found.append(_row(kind, world, label, value, f"{runs:.1f} runs per unchanged test"))
     return found
+
+
+def _near(method: str, screen: float, world: World) -> float:
+    """Return about where a judge of ours has 90 % power; tonight's noise is the machine's alone."""
+    wide = WIDER[method] if screen == WIDE else 1.0
+    noise = 1.0 if method == "fresh seeds" else world.noise**0.7
+    return NEAR[method] * wide * noise
 
 
 def _row(kind: str, world: World, label: str, value: float, note: str) -> Row:
@@ -78,11 +90,12 @@ def _run(kind: str, world: World, size: Size, rng: np.random.Generator) -> tuple
     ours = _ours(kind, world, cells, rng)
     peers = [_peer(each, kind, world, size, rng) for each in OWN]
     rich = [_peer(each, kind, world, size, rng) for each in RICH]
-    best = min((row.value for row in peers if not math.isnan(row.value)), default=math.inf)
-    reached = ours[0].value < best
+    known = [row for row in (*peers, *rich) if not math.isnan(row.value)]
+    best = min(known, key=lambda row: row.value)
+    reached = ours[0].value < best.value
     first = replace(
         ours[0],
-        target=f"below the best peer's {best:.3g} {ours[0].unit}",
+        target=f"below the best peer's {best.value:.3g} {best.unit} ({best.judge})",
         met=met(size, reached=reached, refuted=False),
         count=cells * len(DROPS_SIGMA),
     )
