@@ -132,7 +132,7 @@ class Court:
 def _changed(run: Run, name: str, reading: Reading) -> Verdict:
     message = (
         f"{run.spec.workload}'s file was edited since its baseline was recorded: "
-        "--update-baselines --seeds 10 records the new one"
+        "--update-baselines --seeds 12 records the new one"
     )
     return Verdict(name, statuses.WORKLOAD_CHANGED, reading.value, message=message)
 

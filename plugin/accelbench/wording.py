@@ -87,6 +87,14 @@ def change(metric: str, effect: float) -> str:
     return f"{100 * effect:+.3g} {unit}"
 
 
+def sight(verdict: Verdict) -> str:
+    """Return the smallest change that a pass would have caught, as tables show it."""
+    if verdict.detectable is None:
+        return "-"
+    unit = "pt" if metrics.metric(verdict.metric).scale == "logit" else "%"
+    return f"{100 * verdict.detectable:.2g}{unit}"
+
+
 def number(value: float | None) -> str:
     """Return a number as tables show it."""
     return "-" if value is None else f"{value:.5g}"

@@ -339,7 +339,7 @@ def test_an_edited_workload_is_told_and_not_judged(court: Court, make_run: MakeR
         if verdict.gated:
             assert verdict.status == "workload changed"
             assert "alpha's file was edited since its baseline was recorded" in verdict.message
-            assert "--update-baselines --seeds 10 records the new one" in verdict.message
+            assert "--update-baselines --seeds 12 records the new one" in verdict.message
 
 
 def test_a_strict_floor_holds_for_an_edited_workload_too(court: Court, make_run: MakeRun) -> None:

@@ -51,7 +51,7 @@ def explain(workload: str) -> None:
     if not shown:
         raise click.ClickException(
             f"{workload} has no reference runs: pytest bench -m cpu -k {workload} "
-            "--update-baselines --seeds 10 records them"
+            "--update-baselines --seeds 12 records them"
         )
     _show_problems(baselines)
 

@@ -12,6 +12,7 @@ from accelbench.codec import Json
 from accelbench.offline.reading import json_entries
 from accelbench.records import Verdict
 from accelbench.store import Problem
+from accelbench.store.lines import check_schema
 from accelbench.wording import reasons, shown_status
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -79,11 +80,7 @@ def replay(path: Path, about: str = "") -> Replayed:
 
 def _judgement(entry: Json) -> Judgement:
     """Return a judgement from its JSON; ValueError."""
-    schema = entry.get("schema") if isinstance(entry, dict) else None
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise ValueError(
-            f"schema {schema} is newer than this version's {SCHEMA}: upgrade pytest-accelbench"
-        )
+    check_schema(entry, SCHEMA)
     try:
         return codec.from_json(Judgement, entry)
     except ValueError as error:

@@ -16,7 +16,7 @@ from accelbench.levels import ALPHA_NIGHT
 from accelbench.records import Outcome, Verdict
 from accelbench.session import Session
 from accelbench.verdict import RED, STATUSES, machine, statuses
-from accelbench.wording import number
+from accelbench.wording import number, sight
 
 if TYPE_CHECKING:
     import pytest
@@ -57,7 +57,7 @@ def rendered(session: Session, width: int, *, verbose: bool, colour: bool) -> li
     table.add_column("workload", overflow="fold")
     for heading in ("device", "metric"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("value", "reference", "runs", "bound"):
+    for heading in ("value", "reference", "runs", "bound", "sees"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for _, outcome in session.outcomes:
@@ -88,6 +88,7 @@ def _add(table: Table, outcome: Outcome, verdict: Verdict) -> None:
         number(verdict.reference),
         str(verdict.reference_runs or "-"),
         number(verdict.bound),
+        sight(verdict),
         f"[{style}]{verdict.status}[/]",
     )
 
@@ -154,7 +155,7 @@ def footer(session: Session, command: str) -> list[str]:
     if counts[statuses.NEW] and not session.options.update_baselines:
         lines.append(
             f"{counts[statuses.NEW]} new: no baseline yet; record one with: "
-            f"{command} --update-baselines --seeds 10"
+            f"{command} --update-baselines --seeds 12"
         )
     lines += reasons(session)
     lines += [f"baseline line left out: {problem}" for problem in session.problems()]

@@ -18,6 +18,7 @@ from pathlib import Path
 from accelbench import codec, metrics
 from accelbench.records import Reading, Run, Verdict
 from accelbench.store.identity import key_of
+from accelbench.store.lines import parsed
 
 SCHEMA = 1
 """Schema 1: {schema, keys, run_id, session_id, time, state, workload, device, host, unit, role,
@@ -110,21 +111,7 @@ def dumps(line: HistoryLine) -> str:
 
 def loads(text: str) -> HistoryLine:
     """Return the line that `dumps` wrote; ValueError says what is wrong and what to do."""
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"not JSON ({error.msg}, column {error.colno}): restore the line or delete it"
-        ) from None
-    schema = value.get("schema") if isinstance(value, dict) else None
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise ValueError(
-            f"schema {schema} is newer than this version's {SCHEMA}: upgrade pytest-accelbench"
-        )
-    try:
-        return codec.from_json(HistoryLine, value)
-    except ValueError as error:
-        raise ValueError(f"not a run: {error}: restore the line or delete it") from None
+    return parsed(HistoryLine, text, SCHEMA)
 
 
 @dataclass

@@ -15,9 +15,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from accelbench import codec
+from accelbench.codec import Json
 from accelbench.records import Run
+
+T = TypeVar("T")
 
 SCHEMA = 1
 """Schema 1: {schema, segment, reason, accepted_by, accepted_at, run}."""
@@ -69,7 +73,7 @@ def read(path: Path) -> tuple[list[Line], list[Problem]]:
         if not content.strip():
             continue
         try:
-            line = _parsed(content)
+            line = parsed(Line, content, SCHEMA)
         except (ValueError, OverflowError, RecursionError) as error:
             problems.append(Problem(path, number, str(error)))
             continue
@@ -82,22 +86,28 @@ def read(path: Path) -> tuple[list[Line], list[Problem]]:
     return lines, problems
 
 
-def _parsed(content: str) -> Line:
+def parsed(cls: type[T], content: str, schema: int) -> T:
+    """Return a record of a line of JSON; ValueError says what is wrong and what to do."""
     try:
-        value = json.loads(content)
+        value: Json = json.loads(content)
     except json.JSONDecodeError as error:
         raise ValueError(
             f"not JSON ({error.msg}, column {error.colno}): restore the line or delete it"
         ) from None
-    schema = value.get("schema") if isinstance(value, dict) else None
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise ValueError(
-            f"schema {schema} is newer than this version's {SCHEMA}: upgrade pytest-accelbench"
-        )
+    check_schema(value, schema)
     try:
-        return codec.from_json(Line, value)
+        return codec.from_json(cls, value)
     except ValueError as error:
         raise ValueError(f"not a run: {error}: restore the line or delete it") from None
+
+
+def check_schema(value: Json, known: int) -> None:
+    """Refuse what a newer version wrote; ValueError."""
+    schema = value.get("schema") if isinstance(value, dict) else None
+    if isinstance(schema, int) and schema > known:
+        raise ValueError(
+            f"schema {schema} is newer than this version's {known}: upgrade pytest-accelbench"
+        )
 
 
 def append(path: Path, added: Sequence[Line]) -> list[Line]:

@@ -62,7 +62,7 @@ def detectable(question: Question) -> float | None:
 def blindness(question: Question, detectable: float | None) -> str:
     """Return in words what a blind pass could have seen."""
     if detectable is None:
-        return "no change could have been seen: record more reference runs"
+        return "no change would be caught in 9 of 10 cases: record more reference runs"
     unit = " points" if question.metric.scale == "logit" else " %"
     return (
         f"only a change of {100 * detectable:.2g}{unit} or more would have been seen, and "

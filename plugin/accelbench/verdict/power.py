@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
+from accelbench.verdict import ranks
 from accelbench.verdict.confirm import pairs, seeds, unpaired
 
 POWER = 0.90
@@ -78,7 +81,21 @@ def _seeds(design: Design, shift: float) -> float:
     if seeds.least_p(design.stored) > level:
         return 0.0
     size = math.sqrt(RANK_EFFICIENCY * fresh * design.stored / (fresh + design.stored))
-    return _exceeds(shift * size, fresh + design.stored - 2, level)
+    confirmed = _exceeds(shift * size, fresh + design.stored - 2, level)
+    return confirmed * _not_blocked(design.stored, level)
+
+
+@lru_cache(maxsize=256)
+def _not_blocked(stored: int, level: float) -> float:
+    """Return the chance that a change of any size can be confirmed.
+
+    The suspect, which changed too, is ranked among the stored runs, and lies anywhere between the
+    fresh ones: with few stored runs it then stands in the way. From 12 on it does not.
+    """
+    fresh = np.arange(1.0, seeds.LOOKS[-1] + 1)
+    others = -np.arange(1.0, stored + 1)
+    places = [ranks.p_greater(fresh, np.append(others, at + 0.5)) for at in range(len(fresh) + 1)]
+    return sum(p_value <= level for p_value in places) / len(places)
 
 
 def _pairs(design: Design, shift: float) -> float:

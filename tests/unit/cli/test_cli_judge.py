@@ -34,9 +34,9 @@ TIERS = {"smoke": [
 """
 
 SAMPLES = 1_000_000
-STEADY = [0.95 + 0.0001 * number for number in range(-5, 5)]
+STEADY = [0.95 + 0.0001 * number for number in range(-6, 6)]
 WIDE = [0.95 + 0.001 * number for number in range(-5, 5)]
-LOOSE = [0.95 + 0.01 * number for number in range(-5, 5)]
+LOOSE = [0.95 + 0.01 * number for number in range(-6, 6)]
 
 
 def accelbench(*arguments: str, stdin: str | None = None) -> Result:
@@ -170,7 +170,7 @@ def test_a_regression_says_all_that_it_rests_on(
     assert message.startswith("alpha: accuracy regressed: 0.9304 against 0.94995, median of ")
     assert all(line.startswith("  ") for line in message.splitlines()[1:])
     for part in (
-        "median of 10 reference runs in 3 sessions since 2026-03-04",
+        "median of 12 reference runs in 3 sessions since 2026-03-04",
         " points (95 % interval -",
         "8 new runs judged by fresh seeds",
         ", its share of 1 % false alarms a session",
@@ -224,7 +224,7 @@ def test_a_run_is_not_its_own_reference(
     stored = checkout / "baselines" / "alpha" / "portable.jsonl"
     (checkout / "one.jsonl").write_text(stored.read_text().splitlines()[0])
     accelbench("one.jsonl", "--json", "out.jsonl")
-    assert judgements(checkout / "out.jsonl")[0].verdict.reference_runs == 9
+    assert judgements(checkout / "out.jsonl")[0].verdict.reference_runs == 11
 
 
 # ---------------------------------------------------------------------------- what is read
@@ -334,7 +334,7 @@ def test_accepted_nights_of_the_history_join_the_reference_in_the_screen(
     kept(folder, runs([0.5] * 3, "bad night"), "regressed")
     accelbench(written(runs([0.95])), "--history", "history", "--json", "out.jsonl")
     verdict = judgements(checkout / "out.jsonl")[0].verdict
-    assert (verdict.reference_runs, verdict.history_runs) == (10, 10)
+    assert (verdict.reference_runs, verdict.history_runs) == (12, 12)
 
 
 def test_without_a_baseline_the_history_stands_in_for_one(
@@ -343,7 +343,7 @@ def test_without_a_baseline_the_history_stands_in_for_one(
     kept(checkout / "history", runs(STEADY, "night"), "new")
     result = accelbench(written(runs([0.95])), "--history", "history", "--json", "out.jsonl")
     verdict = judgements(checkout / "out.jsonl")[0].verdict
-    assert (verdict.reference_runs, verdict.history_runs) == (10, 0)
+    assert (verdict.reference_runs, verdict.history_runs) == (12, 0)
     assert "1 passed" in result.stdout
 
 

@@ -20,7 +20,7 @@ def session(options: Options, make_run: MakeRun) -> Session:
     found = opened(options, gates=4)
     verdicts = (
         Verdict("loss", "regressed", 0.987654321, 0.5, 0.6, reference_runs=10, message="worse"),
-        Verdict("accuracy", "passed", 0.9, 0.91, 0.8, reference_runs=10),
+        Verdict("accuracy", "passed", 0.9, 0.91, 0.8, reference_runs=10, detectable=0.025),
         Verdict("throughput", "new", 12345.678),
         Verdict("epoch_seconds", "shown", 1.5, gated=False),
     )
@@ -36,20 +36,20 @@ def table(session: Session, verbose: bool = False, colour: bool = False) -> list
 def test_each_gated_metric_is_a_row_with_all_that_was_judged(session: Session) -> None:
     lines = [line.split() for line in table(session)]
     assert lines[0] == [
-        "workload", "device", "metric", "value", "reference", "runs", "bound", "verdict",
+        "workload", "device", "metric", "value", "reference", "runs", "bound", "sees", "verdict",
     ]  # fmt: skip
     name = ["alpha", "loss=logits", "rate=0.1", "cpu"]
     assert lines[1:] == [
-        [*name, "loss", "0.98765", "0.5", "10", "0.6", "regressed"],
-        [*name, "accuracy", "0.9", "0.91", "10", "0.8", "passed"],
-        [*name, "throughput", "12346", "-", "-", "-", "new"],
+        [*name, "loss", "0.98765", "0.5", "10", "0.6", "-", "regressed"],
+        [*name, "accuracy", "0.9", "0.91", "10", "0.8", "2.5pt", "passed"],
+        [*name, "throughput", "12346", "-", "-", "-", "-", "new"],
     ]
 
 
 def test_metrics_that_are_not_gated_are_shown_on_request(session: Session) -> None:
     assert "epoch_seconds" not in "\n".join(table(session))
     last = table(session, verbose=True)[-1].split()
-    assert last[-6:] == ["epoch_seconds", "1.5", "-", "-", "-", "shown"]
+    assert last[-7:] == ["epoch_seconds", "1.5", "-", "-", "-", "-", "shown"]
 
 
 def test_colour_is_used_only_where_it_is_wanted(session: Session) -> None:
@@ -61,9 +61,9 @@ def test_a_run_without_gates_is_a_row_of_its_state(session: Session, make_run: M
     run = make_run(state=DIVERGED)
     session.outcomes[:] = [("a", Outcome(run, ())), ("b", Outcome(run, (), expected=False))]
     rows = [line.split() for line in table(session)[1:]]
-    assert [row[-6:] for row in rows] == [
-        ["(diverged)", "-", "-", "-", "-", "passed"],
-        ["(diverged)", "-", "-", "-", "-", "failed"],
+    assert [row[-7:] for row in rows] == [
+        ["(diverged)", "-", "-", "-", "-", "-", "passed"],
+        ["(diverged)", "-", "-", "-", "-", "-", "failed"],
     ]
 
 
@@ -103,7 +103,7 @@ def test_a_run_that_broke_is_counted(session: Session, make_run: MakeRun) -> Non
 
 def test_a_new_metric_names_the_command_that_records_it(session: Session) -> None:
     assert footer(session, COMMAND)[1] == (
-        "1 new: no baseline yet; record one with: pytest bench -m cpu --update-baselines --seeds 10"
+        "1 new: no baseline yet; record one with: pytest bench -m cpu --update-baselines --seeds 12"
     )
     session.options = replace(session.options, update_baselines=True)
     assert "no baseline yet" not in "\n".join(footer(session, COMMAND))
