@@ -7,7 +7,6 @@ import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -15,7 +14,7 @@ from rich.table import Table
 from accelbench.levels import ALPHA_NIGHT
 from accelbench.records import Outcome, Verdict
 from accelbench.session import Session
-from accelbench.verdict import RED, STATUSES, machine, statuses
+from accelbench.verdict import RED, STATUSES, statuses
 from accelbench.wording import number, sight
 
 if TYPE_CHECKING:
@@ -109,26 +108,6 @@ def reasons(session: Session) -> list[str]:
     return [f"{_places(where)} {text}" for text, where in places.items()]
 
 
-def headlines(session: Session) -> list[str]:
-    """Return a line for each device whose suspicions point at the machine."""
-    by_device: dict[str, list[float]] = {}
-    for _, outcome in session.outcomes:
-        for verdict in outcome.verdicts:
-            if verdict.gated and verdict.screen_p is not None:
-                by_device.setdefault(outcome.run.spec.device, []).append(verdict.screen_p)
-    screen = session.options.screen
-    found = []
-    for device, p_values in by_device.items():
-        values = np.array(p_values)
-        if machine.slower(values, values, screen):
-            suspected = int((values < screen).sum())
-            found.append(
-                f"MACHINE: {suspected} of {len(values)} metrics on {device} are suspected, more "
-                "than chance: look at the machine and its stack before any single metric"
-            )
-    return found
-
-
 def _places(where: list[str]) -> str:
     """Name the places where something holds, or count them where the table shows them anyway."""
     return f"{', '.join(where)}:" if len(where) <= 2 else f"{len(where)} metrics"
@@ -151,7 +130,6 @@ def footer(session: Session, command: str) -> list[str]:
         f"{plural(len(judged), 'gated metric')}: {said or 'none'} "
         f"(false alarms: at most {ALPHA_NIGHT:.0%} of sessions)"
     ]
-    lines += headlines(session)
     if counts[statuses.NEW] and not session.options.update_baselines:
         lines.append(
             f"{counts[statuses.NEW]} new: no baseline yet; record one with: "

@@ -107,9 +107,7 @@ def _pairs(design: Design, shift: float) -> float:
 def _unpaired(design: Design, shift: float) -> float:
     if design.nights < unpaired.LEAST_NIGHTS:
         return 0.0
-    rho = unpaired.SHARED
-    fresh = (1 - rho) * unpaired.MEDIAN_VARIANCE / unpaired.LOOKS[-1]
-    size = 1 / math.sqrt(1 / design.nights + rho + fresh)
+    size = 1 / math.sqrt(1 + 1 / design.nights)
     return _exceeds(shift * size, design.nights - 1, design.alpha)
 
 

@@ -19,7 +19,6 @@ from accelbench.verify.worlds import (
     CONTROL_SIGMA,
     OUTLIER_DROP,
     SENSITIVITY,
-    SIGMAS,
     TRIALS,
     TRUE_SD,
     UNITS,
@@ -179,7 +178,7 @@ def throughputs(
     _, numbers = columns(world)
     night = np.repeat(np.arange(len(drawn.machine)), cells)
     count = len(night)
-    low, high = (math.log(each) for each in SIGMAS)
+    low, high = (math.log(each) for each in world.sigmas)
     sigmas = np.exp(rng.uniform(low, high, count)) if sigma is None else np.full(count, sigma)
     sensitivity = rng.uniform(*SENSITIVITY, count)
     effects = rng.normal(0, world.night, (count, drawn.machine.shape[1]))

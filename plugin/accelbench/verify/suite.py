@@ -23,7 +23,7 @@ class Result:
     """What one task yielded, and what it was run with."""
 
     task: str
-    size: str
+    size: Size
     seed: int
     version: str
     rows: tuple[Row, ...]
@@ -32,7 +32,7 @@ class Result:
         """Tell whether this is the result of a task at a size and a seed, by this version."""
         return (self.task, self.size, self.seed, self.version) == (
             task,
-            size.name,
+            size,
             seed,
             accelbench.__version__,
         )
@@ -104,7 +104,7 @@ def _task(names: tuple[str, ...], number: int, size: Size, seed: int) -> Result:
     task = list(tasks(names))[number]
     rows = task.rows(size, seed)
     label = f"{task.bench}/{task.name}"
-    return Result(label, size.name, seed, accelbench.__version__, rows)
+    return Result(label, size, seed, accelbench.__version__, rows)
 
 
 def _append(path: Path | None, result: Result) -> None:

@@ -10,6 +10,21 @@ from accelbench.verify.bench import Row, Size
 HEADINGS = ("bench", "what", "world", "judge", "measured", "95 % bound", "target", "met")
 
 
+LIMITS = (
+    "- The worlds are drawn, not recorded: what is not in them is not proven. The two sides of a",
+    "  pair differ in nothing but the change; runs of one night are independent but for the night;",
+    "  a second unit is never played. Noise, drift and units move throughput, not accuracy.",
+    "- The cost of *unpaired* leaves out the control's runs beside the fresh ones.",
+    "- Otava looks at a history after the fact; here it is asked on the first night. One threshold",
+    "  in per cent serves all metrics, as the tools have it: those with 5 % noise set it.",
+    "- Given five runs of every test and all the history, a rank or t-test may see smaller drops",
+    "  than our default, which makes one or two: our wide screen costs as much as they do.",
+    "- A suspected night that is not confirmed stays in the simulated history; a session keeps it",
+    "  out until the next one does not repeat it, which sees more.",
+)
+"""What a reader of the figures should know."""
+
+
 def document(rows: Sequence[Row], size: Size, seed: int, command: str) -> str:
     """Return the whole document: how it was made, then a table of all rows."""
     missed = [row for row in rows if row.met is False]
@@ -25,6 +40,10 @@ def document(rows: Sequence[Row], size: Size, seed: int, command: str) -> str:
         + ("" if not missed else " Their notes say why."),
         "",
         *table(rows),
+        "",
+        "## What it does not show",
+        "",
+        *LIMITS,
     ]
     return "\n".join(lines) + "\n"
 

@@ -56,11 +56,10 @@ def pairs_of(draw: np.random.Generator, shift: float) -> list[Point]:
 
 
 def nights_of(draw: np.random.Generator, shift: float) -> list[Point]:
-    # As much as the judge takes the night's runs to share, they do.
+    # The night's runs share all that nights differ in, as the judge takes them to.
     first = draw.standard_normal(1)
-    shared = math.sqrt(unpaired.SHARED) * draw.standard_normal()
-    own = math.sqrt(1 - unpaired.SHARED) * draw.standard_normal(unpaired.LOOKS[-1])
-    return [*points(first + shift), *points(shared + own + shift, FRESH)]
+    shared = np.full(unpaired.LOOKS[-1], draw.standard_normal())
+    return [*points(first + shift), *points(shared + shift, FRESH)]
 
 
 def first_of(draw: np.random.Generator, shift: float) -> list[Point]:

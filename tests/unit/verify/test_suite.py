@@ -129,7 +129,13 @@ def test_a_results_file_that_cannot_be_read_is_one_clear_error(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "change", [{"size": "other"}, {"seed": 5}, {"version": "0.0.1"}, {"task": "V0/task 9"}]
+    "change",
+    [
+        {"size": {"name": "full", "nights": 1, "cells": 1}},
+        {"seed": 5},
+        {"version": "0.0.1"},
+        {"task": "V0/task 9"},
+    ],
 )
 def test_results_of_another_size_seed_version_or_task_are_not_reused(
     path: Path, change: dict[str, object]
@@ -143,7 +149,7 @@ def test_results_of_another_size_seed_version_or_task_are_not_reused(
 
 
 def test_a_result_belongs_to_its_own_size_seed_and_version_alone() -> None:
-    result = Result("V1/a", "tiny", 3, accelbench.__version__, ())
+    result = Result("V1/a", TINY, 3, accelbench.__version__, ())
     assert result.of("V1/a", TINY, 3)
     assert not result.of("V1/a", QUICK, 3)
     assert not result.of("V1/a", TINY, 4)

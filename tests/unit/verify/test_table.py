@@ -61,12 +61,11 @@ def test_the_count_comes_before_the_note() -> None:
 def test_the_document_says_how_it_was_made_and_counts_the_targets_that_were_decided() -> None:
     rows = [ROW, replace(ROW, met=True), replace(ROW, met=False), replace(ROW, met=None)]
     text = document(rows, FULL, 3, "accelbench verify --seed 3")
-    assert "`accelbench verify --seed 3`: size full (5000 nights, 2000 cells a point), seed 3" in (
-        text
-    )
+    counts = f"{FULL.nights} nights, {FULL.cells} cells a point"
+    assert f"`accelbench verify --seed 3`: size full ({counts}), seed 3" in text
     assert "1 of 2 targets missed" in text
     assert text.count("\n| V1 |") == 4
-    assert "size quick (50 nights" in document(rows, QUICK, 0, "c")
+    assert f"size quick ({QUICK.nights} nights" in document(rows, QUICK, 0, "c")
 
 
 def test_the_short_table_has_one_line_a_rule_of_the_drifting_world_alone() -> None:

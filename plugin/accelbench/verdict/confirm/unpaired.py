@@ -25,9 +25,6 @@ LOOKS = (4, 8)
 """Four runs can clear, eight reject: to move the median of eight takes four outliers."""
 FUTILE = 0.20
 
-SHARED = 0.5
-"""The share of the variance between runs that the runs of one night have in common, taken high."""
-
 LEAST_NIGHTS = 10
 """With fewer stored nights the spread between nights is not known."""
 
@@ -52,7 +49,7 @@ class Nights:
 
 def decide(nights: Nights, alpha: float) -> Decision:
     """Return the answer of tonight's runs so far, at a suspicion's rate alpha."""
-    stored, judge, shared = _comparable(nights)
+    stored, judge = _comparable(nights)
     made = len(nights.fresh)
     unknown = _unknown(nights, stored)
     if unknown:
@@ -60,7 +57,7 @@ def decide(nights: Nights, alpha: float) -> Decision:
     for look in LOOKS:
         if made < look:
             return Decision(WAITING, judge, more=More(KIND, look - made), runs=made)
-        decision = _looked(nights, stored, nights.fresh, (look, alpha, judge, shared))
+        decision = _looked(nights, stored, nights.fresh, (look, alpha, judge))
         if decision.answer != WAITING:
             break
     if decision.answer != REJECTED or nights.units_at_hand < 2:
@@ -81,29 +78,27 @@ def _unknown(nights: Nights, stored: Sample) -> str:
     return ""
 
 
-def _comparable(nights: Nights) -> tuple[Sample, str, float]:
-    """Return the stored runs to compare with, the judge's name, and what a night's runs share.
+def _comparable(nights: Nights) -> tuple[Sample, str]:
+    """Return the stored runs to compare with, and the judge's name.
 
     Where the unit has enough nights of its own, only those. Else all units: the unit is then part
     of what the nights differ in, so that one night is one draw, whatever its runs.
     """
     own = nights.stored.of_units(frozenset({nights.unit}))
     if own.nights >= LEAST_NIGHTS or len(own) == len(nights.stored):
-        return own, UNPAIRED, SHARED
+        return own, UNPAIRED
     known = nights.unit in nights.stored.units
     judge = (
         f"{UNPAIRED}, {len(set(nights.stored.units))} units"
         if known
         else (f"{UNPAIRED}, unit not in reference")
     )
-    return nights.stored, judge, 1.0
+    return nights.stored, judge
 
 
-def _looked(
-    nights: Nights, stored: Sample, fresh: Sample, how: tuple[int, float, str, float]
-) -> Decision:
-    look, alpha, judge, shared = how
-    shift, error, degrees = _compared(nights, stored, fresh, look, shared)
+def _looked(nights: Nights, stored: Sample, fresh: Sample, how: tuple[int, float, str]) -> Decision:
+    look, alpha, judge = how
+    shift, error, degrees = _compared(nights, stored, fresh, look)
     p_value, quantile = _student(shift / error, degrees)
     interval = (shift - quantile * error, shift + quantile * error)
     if look < LOOKS[-1]:
@@ -113,15 +108,14 @@ def _looked(
     return Decision(answer, judge, p_value, limit, shift, interval, runs=look)
 
 
-def _compared(
-    nights: Nights, stored: Sample, fresh: Sample, look: int, shared: float
-) -> tuple[float, float, int]:
+def _compared(nights: Nights, stored: Sample, fresh: Sample, look: int) -> tuple[float, float, int]:
     """Return shift, standard error and degrees of freedom of tonight's median.
 
-    Variance: s^2 (1/S + rho + (1 - rho) (pi/2) / m) for S stored nights and m runs tonight, rho the
-    share that the runs of one night have in common. Where tonight's runs scatter more among
-    themselves than (1 - rho) s^2, their own spread takes its place: tonight may be noisier. Only
-    the last look, which rejects, does so: a scatter must not clear a suspicion.
+    Variance: s^2 (1 + 1/S) for S stored nights: one night is one draw of nights, however many runs
+    it has. On a quiet machine the nights differ more than their runs do, and to share less than all
+    of s^2 among tonight's runs raised alarms there. By how much tonight's runs scatter beyond s^2
+    is added, over m and times pi/2 for their median; at the last look alone, which rejects: a
+    scatter must not clear a suspicion.
     """
     controls = np.where(np.isfinite(stored.controls), stored.controls, np.nan)
     adjusts = bool(np.isfinite(controls).any() and np.isfinite(fresh.controls).all())
@@ -133,10 +127,10 @@ def _compared(
     bound = screen.predicted(past, np.array([nights.resolution]))
     means = _night_means(screen.without_outliers(past)[0], stored.sessions)
     spread = max(float(bound.spread[0]), float(np.std(means, ddof=1)))
-    within = (1 - shared) * spread**2
+    variance = spread**2 * (1 + 1 / len(means))
     if look == LOOKS[-1]:
-        within = max(within, float(np.nanvar(screen.without_outliers(tonight)[0], ddof=1)))
-    variance = spread**2 * (1 / len(means) + shared) + within * MEDIAN_VARIANCE / look
+        among = float(np.nanvar(screen.without_outliers(tonight)[0], ddof=1))
+        variance += max(0.0, among - spread**2) * MEDIAN_VARIANCE / look
     shift = float(np.median(tonight[0]) - np.mean(means))
     return shift, math.sqrt(variance), len(means) - 1
 
@@ -161,7 +155,7 @@ def _second_unit(nights: Nights, decision: Decision, alpha: float) -> Decision:
     missing = LOOKS[0] - len(nights.second)
     if missing > 0:
         return Decision(WAITING, decision.judge, more=More(SECOND, missing), runs=decision.runs)
-    shift, error, degrees = _compared(nights, nights.stored, nights.second, LOOKS[0], 1.0)
+    shift, error, degrees = _compared(nights, nights.stored, nights.second, LOOKS[0])
     p_value, _ = _student(shift / error, degrees)
     if p_value <= FUTILE:
         return decision

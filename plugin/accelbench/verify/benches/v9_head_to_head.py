@@ -8,6 +8,7 @@ of 1 %, among metrics of 1 to 5 %, or of an accuracy in its own standard deviati
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -90,16 +91,21 @@ def _run(kind: str, world: World, size: Size, rng: np.random.Generator) -> tuple
     ours = _ours(kind, world, cells, rng)
     peers = [_peer(each, kind, world, size, rng) for each in OWN]
     rich = [_peer(each, kind, world, size, rng) for each in RICH]
-    known = [row for row in (*peers, *rich) if not math.isnan(row.value)]
+    # At our usual cost beside the tools as they are used; at the cost of five runs of every test
+    # beside all of them, those too that are given all the history that we have.
+    usual, wide = _aimed(ours[0], peers, size), _aimed(ours[1], [*peers, *rich], size)
+    return (replace(usual, count=cells * len(DROPS_SIGMA)), wide, *ours[2:], *peers, *rich)
+
+
+def _aimed(ours: Row, peers: Sequence[Row], size: Size) -> Row:
+    """Return our row with its target: to see more than the best of some peers."""
+    known = [row for row in peers if not math.isnan(row.value)]
     best = min(known, key=lambda row: row.value)
-    reached = ours[0].value < best.value
-    first = replace(
-        ours[0],
+    return replace(
+        ours,
         target=f"below the best peer's {best.value:.3g} {best.unit} ({best.judge})",
-        met=met(size, reached=reached, refuted=False),
-        count=cells * len(DROPS_SIGMA),
+        met=met(size, reached=ours.value < best.value, refuted=False),
     )
-    return (first, *ours[1:], *peers, *rich)
 
 
 TASKS = tuple(
