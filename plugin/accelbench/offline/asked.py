@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from accelbench import metrics
+from accelbench.declarations import Cell
 from accelbench.levels import ALPHA_NIGHT, SCREEN_LEVEL
 from accelbench.verdict import Floor, JudgeOptions
 from accelbench.verdict.evidence import UNPAIRED
@@ -29,8 +30,13 @@ class Asked:
     smallest_effects: tuple[tuple[str, float], ...] = ()
     chance: float | None = None
 
-    def options(self, metric: str, gates: int) -> JudgeOptions:
-        """Return the judge's options for a metric; confirming runs can always be made."""
+    def options(self, metric: str, gates: int, cell: Cell | None = None) -> JudgeOptions:
+        """Return the judge's options for a metric; confirming runs can always be made.
+
+        Floors and smallest effects that the command line does not say are the cell's, if known.
+        """
+        floors = dict(cell.floors if cell else ()) | dict(self.floors)
+        effects = dict(cell.smallest_effects if cell else ()) | dict(self.smallest_effects)
         return JudgeOptions(
             gates=self.gates if self.gates is not None else gates,
             screen=self.screen,
@@ -38,8 +44,8 @@ class Asked:
             rerun=True,
             method=self.method,
             chance=self.chance or 0.0,
-            smallest_effect=dict(self.smallest_effects).get(metric),
-            floor=dict(self.floors).get(metric),
+            smallest_effect=effects.get(metric),
+            floor=floors.get(metric),
         )
 
 

@@ -55,6 +55,7 @@ class _Group:
     runs: tuple[Run, ...]
     base: tuple[Run, ...]
     digits: int | None
+    cell: Cell | None
 
 
 def judged(runs: Sequence[Run], base: Sequence[Run], memory: Memory, asked: Asked) -> Findings:
@@ -118,7 +119,8 @@ def _groups(runs: Sequence[Run], base: Sequence[Run], memory: Memory, asked: Ask
         other = tuple(run for run in base if _same_but_for_code(run, key, metric))
         declared = _declared(members[0], asked)
         exact = declared[0].exact_digits if declared and metric.scope == "portable" else None
-        groups.append(_Group(metric, key, tuple(members), other, exact))
+        cell = declared[1] if declared else None
+        groups.append(_Group(metric, key, tuple(members), other, exact, cell))
     return groups
 
 
@@ -161,7 +163,7 @@ def _judged(group: _Group, memory: Memory, asked: Asked, gates: int, notes: list
         return Finding(group.key, verdict)
     points = _points(group, measured, asked, notes)
     options = replace(
-        asked.options(metric.name, gates),
+        asked.options(metric.name, gates, group.cell),
         units=len({point.unit for point in points}),
         chance=asked.chance if asked.chance is not None else _chance(measured[0].spec.dataset),
         exact_digits=group.digits,
