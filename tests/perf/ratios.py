@@ -91,10 +91,12 @@ def document(findings: list[Finding]) -> str:
 
 
 def write(findings: list[Finding]) -> None:
-    """Write the numbers and the document made of them."""
-    content = json.dumps([asdict(f) for f in findings], indent=2, ensure_ascii=False)
+    """Write the numbers, beside those of earlier runs that were not measured now, and their page."""
+    known = {finding.name: finding for finding in stored()} | {f.name: f for f in findings}
+    kept = sorted(known.values(), key=lambda finding: finding.name)
+    content = json.dumps([asdict(f) for f in kept], indent=2, ensure_ascii=False)
     NUMBERS.write_text(content + "\n", encoding="utf-8")
-    DOCUMENT.write_text(document(findings), encoding="utf-8")
+    DOCUMENT.write_text(document(kept), encoding="utf-8")
 
 
 def stored() -> list[Finding]:
