@@ -31,13 +31,11 @@ _WHY = (
 )
 NEAR = 0.034
 POINTS = 0.005
-SHARE = 4
 CHANGE = 0.10
 
 
 def _alarms(size: Size, rng: np.random.Generator) -> tuple[Row, ...]:
-    nights = max(20, size.nights // SHARE)
-    found = [tally(world, Rules(PAIRED_CODE), nights, rng) for world in WORLDS]
+    found = [tally(world, Rules(PAIRED_CODE), size.nights, rng) for world in WORLDS]
     shares = [each.alarms / each.nights for each in found]
     return tuple(
         Row(
