@@ -213,7 +213,7 @@ def test_full_disk_leaves_the_file_as_it_was(
 def test_file_that_may_not_grow_is_left_as_it_was(
     checkout: Checkout, baseline: Path, recorded: bytes
 ) -> None:
-    large = recorded + b"\n" * resource.getpagesize() * 50  # beyond all other files of a session
+    large = recorded + b"\n" * resource.getpagesize() * 500  # beyond all other files of a session
     baseline.write_bytes(large)
     before = [sys.executable, "-c", LIMITED, str(len(large) + 10)]
     line = not_written(checkout, (), before)
