@@ -42,7 +42,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     seen = [row.value if math.isfinite(row.value) else NONE_SEEN for row in shown]
     drops.barh(places, seen, color=colours)
     drops.set_xscale("log")
-    drops.set_xlabel("smallest throughput drop caught with 90 % power, %\n(all at 1 % of nights)")
+    drops.set_xlabel("smallest throughput drop, %\n(90 % power, all at 1 % of nights)")
     figure.suptitle("A machine that drifts by 2 %, 25 throughput metrics of 1 to 5 % noise")
     figure.savefig(path, format="svg", metadata={"Date": None})
 
