@@ -91,7 +91,7 @@ def document(findings: list[Finding]) -> str:
 
 
 def write(findings: list[Finding]) -> None:
-    """Write the numbers, beside those of earlier runs that were not measured now, and their page."""
+    """Write the numbers, and those of earlier runs that were not measured now; and their page."""
     known = {finding.name: finding for finding in stored()} | {f.name: f for f in findings}
     kept = sorted(known.values(), key=lambda finding: finding.name)
     content = json.dumps([asdict(f) for f in kept], indent=2, ensure_ascii=False)
