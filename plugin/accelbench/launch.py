@@ -89,7 +89,8 @@ def _attach(worker: Worker, job: str, watch: Watch) -> Any:  # noqa: ANN401  # e
         return worker.attach(job)
     except AttachError:
         if expired.is_set():
-            raise watch.stalled(allowed) from None
+            whole = allowed < limits.stall("attach")
+            raise (watch.overran(allowed) if whole else watch.stalled(allowed)) from None
         raise
     finally:
         timer.cancel()

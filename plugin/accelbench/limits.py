@@ -99,6 +99,14 @@ class Watch:
             f"{self.limits.stall(self.phase):g} s; --stall-timeout {self.phase}=SECONDS raises it)",
         )
 
+    def overran(self, seconds: float) -> TimedOutError:
+        """Return what is raised when the whole run took so many seconds."""
+        return TimedOutError(
+            self.phase,
+            f"the run took {seconds:.0f} s and was in phase {self.phase} "
+            f"(limit {self.limits.run_seconds:g} s; --run-timeout SECONDS raises it)",
+        )
+
     def check(self) -> None:
         """Compare the clock with the limits."""
         now = time.perf_counter()
@@ -107,8 +115,4 @@ class Watch:
             raise self.stalled(stalled)
         ran = now - self.started
         if ran > self.limits.run_seconds:
-            raise TimedOutError(
-                self.phase,
-                f"the run took {ran:.0f} s and was in phase {self.phase} "
-                f"(limit {self.limits.run_seconds:g} s; --run-timeout SECONDS raises it)",
-            )
+            raise self.overran(ran)

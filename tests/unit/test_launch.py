@@ -177,6 +177,12 @@ def test_the_limit_of_the_whole_run_ends_it_although_it_goes_on(train_own: Train
     assert "--run-timeout SECONDS raises it" in run.message
 
 
+def test_the_limit_of_the_whole_run_is_named_where_it_ends_the_attaching(train_own: Train) -> None:
+    run, _ = train_own(run_timeout=0.5, config=DeviceConfig(setup="sleep 300"))
+    assert str(run.state) == "timed_out(attach)"
+    assert "--run-timeout SECONDS raises it" in run.message
+
+
 def test_an_interpreter_that_never_comes_up_is_ended_in_attach(train_own: Train) -> None:
     config = DeviceConfig(setup="echo waiting for a licence; sleep 300")
     run, _ = train_own(config, stall=("attach=1",))
