@@ -41,9 +41,6 @@ LEAST_NIGHTS = 3
 REFUSED = frozenset({REGRESSED, FAILED, INCONCLUSIVE, MORE, PENDING, CONTENDED})
 """Verdicts whose runs do not become a reference."""
 
-ANOMALOUS = 0.001
-"""The control workload is off where its own night is this unlikely."""
-
 
 def refusal(
     metric: Metric, reference: Sequence[Point], session: Sequence[Point], chance: float
@@ -77,20 +74,6 @@ def _line(metric: Metric, scale: Scale, reference: Sequence[Point], chance: floa
     level = collapse.line([point.reading.value for point in reference], chance)
     trials = reference[0].reading.trials
     return None if level is None else metric.worse * scale.forward(Reading(level, trials=trials))
-
-
-def control_is_off(stored: ranks.Floats, tonight: float) -> bool:
-    """Tell whether the control workload's log throughput tonight is off, either way.
-
-    By a two-sided Student-t prediction interval; never with fewer than `LEAST_NIGHTS` stored.
-    """
-    from scipy.stats import t
-
-    if len(stored) < LEAST_NIGHTS:
-        return False
-    spread = max(float(np.std(stored, ddof=1)), 1e-6)
-    statistic = abs(tonight - float(np.mean(stored))) / (spread * np.sqrt(1 + 1 / len(stored)))
-    return bool(2 * t.sf(statistic, len(stored) - 1) < ANOMALOUS)
 
 
 def _healthy(values: ranks.Floats, line: float | None) -> ranks.Floats:
