@@ -92,7 +92,8 @@ def sight(verdict: Verdict) -> str:
     if verdict.detectable is None:
         return "-"
     unit = "pt" if metrics.metric(verdict.metric).scale == "logit" else "%"
-    return f"{100 * verdict.detectable:.2g}{unit}"
+    seen = 100 * verdict.detectable
+    return f"{seen:.2g}{unit}" if seen < 100 else f"{seen:.0f}{unit}"
 
 
 def number(value: float | None) -> str:
