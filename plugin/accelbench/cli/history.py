@@ -21,6 +21,7 @@ from accelbench.store.compaction import compact as compacted
 from accelbench.store.history import HistoryLine, Judged
 from accelbench.store.lines import Problem
 from accelbench.store.sources import listed
+from accelbench.wording import counted
 
 MANY_FILES = 100
 """Session files from which on the list recommends to compact them."""
@@ -74,8 +75,8 @@ def list_(folder: Path | None) -> None:
         counts = (each.runs, each.regressed, each.failed, each.inconclusive)
         size = _size(each.size_bytes)
         click.echo(_row(each.session_id, each.day, each.host, *map(str, counts), size))
-    total = _plural(sum(each.runs for each in found), "run")
-    click.echo(f"{_plural(len(found), 'session')}, {total} in {place}")
+    total = counted(sum(each.runs for each in found), "run")
+    click.echo(f"{counted(len(found), 'session')}, {total} in {place}")
     files = len(listed(place)[0].raw)
     if files >= MANY_FILES:
         click.echo(f"{files} session files: `accelbench history compact` makes them quick to read")
@@ -164,7 +165,7 @@ def compact(everything: bool, folder: Path | None) -> None:  # noqa: FBT001  # c
         done = compacted(place, everything=everything)
     if done.files:
         sizes = f"{_size(done.bytes_before)} -> {_size(done.bytes_after)}"
-        click.echo(f"{_plural(done.runs, 'run')} of {_plural(done.files, 'file')} merged: {sizes}")
+        click.echo(f"{counted(done.runs, 'run')} of {counted(done.files, 'file')} merged: {sizes}")
     else:
         hint = "" if everything else " (files less than a day old: --all)"
         click.echo(f"nothing to merge in {place}{hint}")
@@ -234,10 +235,6 @@ def _size(size: float) -> str:
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:.3g} GB"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _show(problems: Sequence[Problem]) -> None:

@@ -18,6 +18,7 @@ from accelbench.trajectories import early
 from accelbench.verdict import Case, Point, statuses
 from accelbench.verdict.evidence import BASE, FRESH, NEW, SECOND_UNIT, UNPAIRED
 from accelbench.verdict.trajectory import Trajectory
+from accelbench.wording import counted
 
 DEFAULT_METRICS = ("accuracy", "loss", "throughput")
 """What is judged where no workload file says it: those that both the runs and the stored have."""
@@ -182,7 +183,9 @@ def _quiet(runs: Sequence[Run], metric: Metric, notes: list[str]) -> list[Run]:
         return list(runs)
     quiet = [run for run in runs if not contended(run)]
     if quiet and len(quiet) < len(runs):
-        notes.append(f"{metric.name} of {_runs(len(runs) - len(quiet))} left out: {MESSAGE}")
+        notes.append(
+            f"{metric.name} of {counted(len(runs) - len(quiet), 'run')} left out: {MESSAGE}"
+        )
     return quiet
 
 
@@ -238,10 +241,8 @@ def _pairs(group: _Group, new: Sequence[Run], notes: list[str]) -> Iterator[Poin
     made = min(map(len, sides))
     spare = max(map(len, sides)) - made
     if spare:
-        notes.append(f"{metric.name} of {_runs(spare)} left out, without another side of a pair")
+        notes.append(
+            f"{metric.name} of {counted(spare, 'run')} left out, without another side of a pair"
+        )
     for side in sides:
         yield from (replace(point, pair=number) for number, point in enumerate(side[:made], 1))
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"

@@ -107,11 +107,7 @@ def _stored(entry: Json) -> Stored:
         raise ValueError("not a run: an object is expected")
     if "run" not in entry:
         return Stored(_run(entry))
-    schema, known = entry.get("schema"), max(lines.SCHEMA, history.SCHEMA)
-    if isinstance(schema, int) and schema > known:
-        raise ValueError(
-            f"schema {schema} is newer than this version's {known}: upgrade pytest-accelbench"
-        )
+    lines.check_schema(entry, max(lines.SCHEMA, history.SCHEMA))
     segment = entry.get("segment")
     return Stored(_run(entry["run"]), segment if isinstance(segment, int) else 0)
 

@@ -15,7 +15,7 @@ from accelbench.levels import ALPHA_NIGHT
 from accelbench.records import Outcome, Verdict
 from accelbench.session import Session
 from accelbench.verdict import RED, STATUSES, statuses
-from accelbench.wording import number, sight
+from accelbench.wording import counted, number, sight
 
 if TYPE_CHECKING:
     import pytest
@@ -113,11 +113,6 @@ def _places(where: list[str]) -> str:
     return f"{', '.join(where)}:" if len(where) <= 2 else f"{len(where)} metrics"
 
 
-def plural(count: int, noun: str) -> str:
-    """Return a count with its noun."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def footer(session: Session, command: str) -> list[str]:
     """Return counts, the false-alarm rate, notes, damaged lines, and the next command."""
     judged = [v for _, o in session.outcomes for v in o.verdicts if v.gated]
@@ -126,8 +121,8 @@ def footer(session: Session, command: str) -> list[str]:
     said = ", ".join(f"{counts[s]} {s}" for s in sorted(counts, key=lambda s: _ORDER[s]))
     failed = f" ({broken} failed)" if broken else ""
     lines = [
-        f"{plural(len(session.outcomes), 'run')}{failed}, "
-        f"{plural(len(judged), 'gated metric')}: {said or 'none'} "
+        f"{counted(len(session.outcomes), 'run')}{failed}, "
+        f"{counted(len(judged), 'gated metric')}: {said or 'none'} "
         f"(false alarms: at most {ALPHA_NIGHT:.0%} of sessions)"
     ]
     if counts[statuses.NEW] and not session.options.update_baselines:

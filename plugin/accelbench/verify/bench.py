@@ -45,7 +45,6 @@ class Size:
 
 QUICK = Size("quick", nights=50, cells=80)
 FULL = Size("full", nights=5000, cells=1000)
-SIZES = (QUICK, FULL)
 
 
 @dataclass(frozen=True)

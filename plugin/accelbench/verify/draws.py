@@ -39,7 +39,8 @@ class Nights:
     """What the machine does: one row a night, one column a session, tonight's last.
 
     `machine` (nights, sessions + 1): the shared log speed. `units`: which unit each ran on.
-    `controls`: log throughput of the control workload in each; tonight's by `control_tonight`.
+    `controls`: log throughput of the control workload in each stored session; tonight's runs of it
+    are `control_values` at `control_times`.
     """
 
     machine: Floats
@@ -86,6 +87,11 @@ def outliers(world: World, shape: tuple[int, ...], rng: np.random.Generator) -> 
     return np.where(rng.random(shape) < world.outliers, drops, 0.0)
 
 
+def _outlier(world: World, rng: np.random.Generator) -> float:
+    """Draw what an outlier takes off the logarithm of one run."""
+    return math.log1p(-rng.uniform(*OUTLIER_DROP)) if rng.random() < world.outliers else 0.0
+
+
 @dataclass(frozen=True)
 class Throughputs:
     """Throughput cells (n,), several a night; logarithms throughout.
@@ -119,8 +125,7 @@ class Throughputs:
         """Draw the log throughput of a control run right beside a confirming run."""
         world = self.world
         value = machine - world.trend * place + rng.normal(0, CONTROL_SIGMA * world.noise)
-        if rng.random() < world.outliers:
-            value += math.log1p(-rng.uniform(*OUTLIER_DROP))
+        value += _outlier(world, rng)
         return float(value)
 
     def run(self, cell: int, role: str, number: int, rng: np.random.Generator) -> Point:
@@ -138,8 +143,7 @@ class Throughputs:
             unit = other
         value = self.sensitivity[cell] * (machine - world.trend * place) + self.effect[cell]
         value += rng.normal(0, self.sigma[cell] * world.noise)
-        if rng.random() < world.outliers:
-            value += math.log1p(-rng.uniform(*OUTLIER_DROP))
+        value += _outlier(world, rng)
         if role != BASE:
             value += math.log1p(-self.drop)
         control = None

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from accelbench.metrics import metric
 from accelbench.records import More, Reading, Verdict
 from accelbench.verdict import JudgeOptions, Point, collapse, judge, screen, statuses, suspicion
+from accelbench.verdict.confirm import pairs
 from accelbench.verdict.evidence import BASE, FRESH, NEW, SCREEN, SECOND_UNIT
-from accelbench.verdict.scale import scale_of
+from accelbench.verdict.scale import RESOLUTION_LOG, scale_of
 from accelbench.verify.draws import Accuracies, Floats, Throughputs, columns
 from accelbench.verify.worlds import CHANCE, METRICS, TRIALS
 
@@ -67,7 +68,8 @@ def play(cells: Cells, rules: Rules, rng: np.random.Generator) -> Played:
         verdict, made = _judged(cells, int(cell), firsts[cell], rules, rng)
         regressed[cell] = verdict.status == statuses.REGRESSED
         runs[cell] += made
-    unadjusted = _screened(cells, firsts, adjusts=False)
+    controlled = isinstance(cells, Throughputs)
+    unadjusted = _screened(cells, firsts, adjusts=False) if controlled else screened
     return Played(regressed, screened.p_worse, unadjusted.p_worse, runs, tuple(firsts))
 
 
@@ -78,7 +80,7 @@ def _screened(cells: Cells, firsts: Sequence[Point], *, adjusts: bool = True) ->
         controls = -np.log([p.control or np.nan for p in firsts]) if adjusts else None
         nights = len(set(columns(cells.world)[0]))
         stored = screen.Stored(-cells.stored, -cells.controls, nights)
-        least = np.full(len(firsts), 1e-6)
+        least = np.full(len(firsts), RESOLUTION_LOG)
         return suspicion.screened(values, controls, stored, cells.world.history, least)
     logits = _logit(cells.correct)
     lines = _lines(cells)
@@ -130,7 +132,7 @@ def _judged(
 
 def _more(cells: Cells, cell: int, more: More, made: int, rng: np.random.Generator) -> list[Point]:
     """Make the runs that a verdict asks for; the two sides of a pair in a random order."""
-    if more.kind != "pairs":
+    if more.kind != pairs.KIND:
         role = SECOND_UNIT if more.kind == SECOND_UNIT else FRESH
         return [cells.run(cell, role, made + i, rng) for i in range(more.count)]
     found: list[Point] = []

@@ -13,10 +13,11 @@ import numpy as np
 from accelbench.records import More
 from accelbench.verdict import collapse, ranks
 from accelbench.verdict.confirm.decision import CLEARED, REJECTED, SPENT, WAITING, Decision
+from accelbench.verdict.evidence import FRESH
 from accelbench.verdict.sample import Sample
 
 JUDGE = "fresh seeds"
-KIND = "fresh"
+KIND = FRESH
 
 LOOKS = (3, 8)
 """Fresh runs at which a shift is looked for."""

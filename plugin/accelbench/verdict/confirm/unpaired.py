@@ -15,11 +15,11 @@ import numpy as np
 from accelbench.records import More
 from accelbench.verdict import screen
 from accelbench.verdict.confirm.decision import CLEARED, REJECTED, SPENT, WAITING, Decision
-from accelbench.verdict.evidence import UNPAIRED
+from accelbench.verdict.evidence import FRESH, SECOND_UNIT, UNPAIRED
 from accelbench.verdict.sample import Floats, Sample
 
-KIND = "fresh"
-SECOND = "second unit"
+KIND = FRESH
+SECOND = SECOND_UNIT
 
 LOOKS = (4, 8)
 """Four runs can clear, eight reject: to move the median of eight takes four outliers."""
@@ -117,7 +117,7 @@ def _compared(nights: Nights, stored: Sample, fresh: Sample, look: int) -> tuple
     is added, over m and times pi/2 for their median; at the last look alone, which rejects: a
     scatter must not clear a suspicion.
     """
-    controls = np.where(np.isfinite(stored.controls), stored.controls, np.nan)
+    controls = stored.controls
     adjusts = bool(np.isfinite(controls).any() and np.isfinite(fresh.controls).all())
     past, tonight = screen.adjusted(
         screen.Stored(stored.values[None], controls[None] if adjusts else None, stored.nights),
