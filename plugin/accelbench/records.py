@@ -30,6 +30,7 @@ class RunSpec:
 
     `params` holds only what was set explicitly; the workload file's own defaults are part of its
     fingerprint. `series` names what makes a separate series of numbers (dtype, graph mode).
+    `replicas`: how many copies of the model train side by side, each on a batch of its own.
     """
 
     workload: str
@@ -41,6 +42,7 @@ class RunSpec:
     params: Pairs = _object()
     role: str = "screen"
     series: str = "float32-eager"
+    replicas: int = 1
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,13 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Counters:
-    """What the worker counted; times are of steady steps, after the warm-up was cut off."""
+    """What the worker counted; times are of steady steps, after the warm-up was cut off.
+
+    `batch_size` is the global one, over all replicas. `energy_joules` is the energy of all devices
+    in the timed windows. `flops_per_sample`: floating-point operations to train on one sample, by
+    the workload's closed form; `peak_flops_per_second`: of all devices, by the source that the
+    treatment names. `one_replica_throughput`: samples/s of one replica, measured beside this run.
+    """
 
     parameters: int = 0
     peak_memory_bytes: int = 0
@@ -157,6 +165,10 @@ class Counters:
     foreign_cpu_cores: Optional[float] = None
     throttled_seconds: float = 0.0
     target_accuracy: Optional[float] = None
+    energy_joules: Optional[float] = None
+    flops_per_sample: Optional[float] = None
+    peak_flops_per_second: Optional[float] = None
+    one_replica_throughput: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -202,13 +214,20 @@ class DataFiles:
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is asked to do, with all that it cannot find out itself."""
+    """What a worker is asked to do, with all that it cannot find out itself.
+
+    `platform` is the device's name in the frameworks: cpu, cuda, xpu, ... `rank` numbers the
+    processes of one run, `world` counts them; rank 0 leads.
+    """
 
     spec: RunSpec
     workload_path: str
     trained_by: str
     data: Optional[DataFiles]
     heartbeat_seconds: float = 1.0
+    platform: str = "cpu"
+    rank: int = 0
+    world: int = 1
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import accelbench
+from accelbench import ways
 from accelbench.declarations import (
     Cell,
     Declaration,
@@ -141,16 +141,10 @@ def _framework(name: object) -> str:
 
 
 def _way(name: object) -> str:
-    ways = _ways()
-    if name not in ways:
-        raise ValueError(f"unknown way to train {name!r} (TRAINED_BY); known: {', '.join(ways)}")
-    return str(name)
-
-
-def _ways() -> list[str]:
-    """Return the ways to train, without importing them: the session has no framework."""
-    files = (Path(accelbench.__file__).parent / "workers" / "ways").glob("*.py")
-    return sorted(file.stem for file in files if file.stem != "__init__")
+    try:
+        return ways.way(str(name)).name
+    except KeyError as error:
+        raise ValueError(error.args[0]) from None
 
 
 def _size(value: object) -> tuple[int, int]:

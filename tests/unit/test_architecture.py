@@ -20,7 +20,7 @@ LAYERS: list[set[str]] = [
     {"codec"},
     {"workers"},
     {"data", "devices", "metrics", "peers"},
-    {"declarations", "fingerprint"},
+    {"declarations", "fingerprint", "ways"},
     {"workload_files"},
     {"verdict"},
     {"store"},

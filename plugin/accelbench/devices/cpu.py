@@ -1,4 +1,4 @@
-"""cpu: the processor of this host, one unit that a run holds alone."""
+"""cpu: the processor of this host, one unit that a run holds alone; cpu-N: N replicas on it."""
 
 from __future__ import annotations
 
@@ -26,16 +26,11 @@ def model() -> str:
 
 
 def find(device: str, config: DeviceConfig) -> Found | Unavailable:
-    """Find the host's processor; its interpreter must exist."""
-    if device != "cpu":
-        return Unavailable(
-            device,
-            f"{device} trains data-parallel over {device.removeprefix('cpu-')} processes, which "
-            "this version cannot do yet: use -m cpu",
-        )
+    """Find the host's processor, whatever the number of replicas; its interpreter must exist."""
     if shutil.which(config.command[0]) is None:
         return Unavailable(device, f"its interpreter {config.command[0]} does not exist")
-    return Found(device, model(), units=("cpu",))
+    replicas = int(device.partition("-")[2] or 1)
+    return Found(device, model(), units=("cpu",), replicas=replicas)
 
 
-KIND = DeviceKind("cpu", ids=("cpu", "cpu-2"), pattern=r"cpu(-[1-9]\d*)?", find=find)
+KIND = DeviceKind("cpu", ids=("cpu", "cpu-2", "cpu-4"), pattern=r"cpu(-[1-9]\d*)?", find=find)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from accelbench.records import Scalar
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,27 @@ def _is_texts(value: object) -> bool:
 
 @dataclass(frozen=True)
 class Found:
-    """A device that is there: its model, and the units that a run on it must hold."""
+    """A device that is there: its model, and the units of which a run on it must hold `count`.
+
+    A unit's name is its lock's; what follows a colon is how `visibility`, an environment variable,
+    names it to a worker that shall see this unit alone. `replicas` copies of the model train side
+    by side. `platform` is the device's name in the frameworks: cpu, cuda, xpu, ...
+    """
 
     device: str
     model: str
     units: tuple[str, ...]
     facts: tuple[tuple[str, str], ...] = ()
+    count: int = 1
+    replicas: int = 1
+    platform: str = "cpu"
+    visibility: str = ""
+
+    def seen(self, units: Sequence[str]) -> dict[str, str]:
+        """Return the environment that shows a worker these units and no other."""
+        if not self.visibility:
+            return {}
+        return {self.visibility: ",".join(unit.partition(":")[2] for unit in units)}
 
 
 @dataclass(frozen=True)
@@ -74,7 +93,8 @@ class DeviceKind:
     """A kind of device: the ids it offers by default, the ids it knows, how it is found.
 
     `find(device, config)` may start a short process, but no training and no job. `group` is a
-    marker that all ids of the kind carry beside their own.
+    marker that all ids of the kind carry beside their own. `facts(units)` tells of held units, just
+    before they train, what belongs into the run's treatment.
     """
 
     name: str
@@ -82,6 +102,7 @@ class DeviceKind:
     pattern: str
     find: Callable[[str, DeviceConfig], Found | Unavailable]
     group: str | None = None
+    facts: Callable[[tuple[str, ...]], tuple[tuple[str, Scalar], ...]] | None = None
 
     def knows(self, device: str) -> bool:
         """Tell whether `device` is an id of this kind."""

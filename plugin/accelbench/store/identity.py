@@ -16,7 +16,8 @@ Scope = Literal["portable", "device"]
 class Key:
     """The identity of a run; runs with equal keys are compared.
 
-    Device and model are left empty for portable metrics, which compare over machines.
+    Device and model are left empty for portable metrics, which compare over machines; of a run
+    with several replicas the device still says how many, for the global batch grows with them.
     """
 
     workload: str
@@ -65,9 +66,13 @@ def key_of(run: Run, scope: Scope) -> Key:
         series=spec.series,
         workload_fingerprint=source.workload_fingerprint,
         dataset_fingerprint=source.dataset_fingerprint,
-        device=spec.device if on_device else "",
+        device=spec.device if on_device else _width(spec.replicas),
         device_model=source.device_model if on_device else "",
     )
+
+
+def _width(replicas: int) -> str:
+    return "" if replicas == 1 else f"{replicas} replicas"
 
 
 def treatment_differences(run: Run, references: tuple[Run, ...]) -> tuple[str, ...]:

@@ -13,6 +13,9 @@ from accelbench.records import Evaluation, Job, Pairs
 from accelbench.workers.arrays import Arrays, open_arrays
 from accelbench.workers.engine import Engine, Params
 
+REPLICAS = "one"
+PLATFORMS = ("cpu",)
+
 
 def start(job: Job, workload: ModuleType, params: Params, enter: Callable[[str], None]) -> Engine:
     """Hand the workload its parameters, seed and arrays; it returns what the loop drives."""

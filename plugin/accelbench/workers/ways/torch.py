@@ -16,6 +16,9 @@ from accelbench.workers.arrays import Array, Arrays, open_arrays
 from accelbench.workers.engine import Params
 from accelbench.workers.workload import Tensors, Training
 
+REPLICAS = "processes"
+PLATFORMS = ()
+
 
 def start(
     job: Job, workload: ModuleType, params: Params, enter: Callable[[str], None]
