@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from accelbench import cases, metrics
 from accelbench.cases import Judgement
-from accelbench.contention import MESSAGE, contended
+from accelbench.contention import contended, contention
 from accelbench.declarations import Cell
 from accelbench.metrics import Metric
 from accelbench.records import Reading, Run, Verdict
@@ -71,8 +71,9 @@ class Court:
         reading = metric.read(run)
         if reading is None:
             return Ruling(_without_reading(run, name))
-        if metric.scope == "device" and contended(run):
-            return Ruling(Verdict(name, statuses.CONTENDED, reading.value, message=MESSAGE))
+        disturbed = contention(run) if metric.scope == "device" else None
+        if disturbed is not None:
+            return Ruling(Verdict(name, statuses.CONTENDED, reading.value, message=disturbed))
         reference = self.baselines.reference(run, metric.scope)
         judgement = cases.judged(self._case(metric, subject, reference), cases.described(run))
         if reference.changed and judgement.verdict.status == statuses.NEW:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelbench import metrics
 from accelbench.records import INLINE, Floor
+from accelbench.ways import way
 
 if TYPE_CHECKING:
     from accelbench.records import Pairs, Scalar
@@ -29,7 +30,8 @@ class Cell:
     """One point of a tier: what to train it on, for how long, and which metrics are gated.
 
     `floors` and `smallest_effects` by metric: absolute limits, and the smallest changes that
-    matter here (points of a fraction, else relative) where they are not the metric's own.
+    matter here (points of a fraction, else relative) where they are not the metric's own. `mode`:
+    how a step is run, where the way to train has several: each is a series of its own.
     """
 
     workload: str
@@ -40,6 +42,7 @@ class Cell:
     expect: str = "completed"
     floors: tuple[tuple[str, Floor], ...] = ()
     smallest_effects: tuple[tuple[str, float], ...] = ()
+    mode: str = "eager"
 
     def __post_init__(self) -> None:
         """Refuse what could only fail after the training; DeclarationError."""
@@ -71,10 +74,19 @@ class Cell:
                 f"gated: {', '.join(self.gates) or 'none'}"
             )
 
+    def limited(self, gates: Sequence[str]) -> Cell:
+        """Return the cell without its limits on metrics that are not among these gates."""
+        return replace(
+            self,
+            floors=tuple(each for each in self.floors if each[0] in gates),
+            smallest_effects=tuple(each for each in self.smallest_effects if each[0] in gates),
+        )
+
     @property
     def name(self) -> str:
         """The cell's name within its tier: the workload, then what was set explicitly."""
-        return "-".join([self.workload, *(f"{key}={value}" for key, value in self.params)])
+        mode = [] if self.mode == "eager" else [f"mode={self.mode}"]
+        return "-".join([self.workload, *(f"{key}={value}" for key, value in self.params), *mode])
 
 
 @dataclass(frozen=True)
@@ -105,18 +117,23 @@ class Declaration:
         epochs: int | None = None,
         gates: Sequence[str] | None = None,
         expect: str | None = None,
+        mode: str | None = None,
         params: Iterable[tuple[str, object]] = (),
     ) -> Cell:
         """Return a cell as it is wanted; DeclarationError.
 
-        What is not said comes from the tier's first cell, or from the cell that is given.
+        What is not said comes from the tier's first cell, or from the cell that is given; where
+        other gates are said, without its limits on metrics that are none of them.
         """
         base = tier if isinstance(tier, Cell) else self._first(tier)
+        if gates is not None:
+            base = base.limited(self._gates(gates))
         said: dict[str, Any] = {
             "dataset": dataset,
             "epochs": epochs,
             "gates": None if gates is None else self._gates(gates),
             "expect": expect,
+            "mode": None if mode is None else self.mode(mode),
             "params": self.params({**dict(base.params), **dict(params)}),
         }
         return replace(base, **{key: value for key, value in said.items() if value is not None})
@@ -127,6 +144,23 @@ class Declaration:
             return cell
         dataset = INLINE if self.input_size == (0, 0) else "digits"
         return Cell(self.name, dataset=dataset, epochs=1, gates=())
+
+    def mode(self, name: str) -> str:
+        """Return a mode in which this workload can be trained; DeclarationError."""
+        modes = way(self.trained_by).modes
+        if name not in modes:
+            raise DeclarationError(
+                f"workload {self.name}: mode is one of {', '.join(modes)}, not {name!r}"
+            )
+        return name
+
+    def series_of(self, cell: Cell) -> str:
+        """Return the name of a cell's series: its precision, then how its steps are run."""
+        precision = dict(cell.params).get("precision")
+        if precision is None and cell.mode == "eager":
+            return self.series
+        declared, _, run = self.series.rpartition("-")
+        return f"{precision or declared}-{run if cell.mode == 'eager' else cell.mode}"
 
     def _gates(self, gates: Sequence[str]) -> tuple[str, ...]:
         # A text is a sequence too: of letters, each of which would be looked up as a metric.

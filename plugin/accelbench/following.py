@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from array import array
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ class Following:
         self.watch.check()
         return False
 
-    def _on_step(self, epoch: int, steps: int, batch_size: int) -> None:
+    def _on_step(self, epoch: int, steps: int, batch_size: int, _where: str) -> None:
         self.watch.step(steps)
         if self.watch.phase == "first_step" and steps > 1:  # the worker's loop tells no step
             self.enter("steady")
@@ -99,12 +100,25 @@ class Following:
         if self._result.diverged:
             self._message = _what_diverged(self._steps, self._result)
 
-    def fail(self, state: State, message: str) -> None:
+    def joined(self, results: Sequence[WorkerResult]) -> None:
+        """Add up what the ranks counted: energy over all, and the largest memory of any device."""
+        if self._result is None or len(results) < 2:
+            return
+        counters = [each.counters for each in results]
+        joules = [each.energy_joules for each in counters if each.energy_joules is not None]
+        whole = replace(
+            self._result.counters,
+            peak_memory_bytes=max(each.peak_memory_bytes for each in counters),
+            energy_joules=math.fsum(joules) if len(joules) == len(counters) else None,
+        )
+        self._result = replace(self._result, counters=whole)
+
+    def fail(self, state: State, message: str, log: Path | None = None) -> None:
         """Note that the run ended badly, with the last lines of what the worker printed."""
         self._state = state
-        log = runlog.tail(self._log)
+        text = runlog.tail(log or self._log)
         self._message = (
-            f"{message}\n--- last lines of the worker's output\n{log}" if log else message
+            f"{message}\n--- last lines of the worker's output\n{text}" if text else message
         )
 
     def _show(self, phase: str, **more: Any) -> None:  # noqa: ANN401  # Progress types them

@@ -1,23 +1,19 @@
-"""Runs one training: leases the unit, starts a worker, follows it, ends it, returns the Run."""
+"""Runs one training: leases its units, starts the workers, follows them, ends them."""
 
 from __future__ import annotations
 
-import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from accelbench import codec, lease, runlog
-from accelbench.devices import DeviceConfig, Found
+from accelbench import lease
+from accelbench.devices import DeviceConfig, Found, kind_of
 from accelbench.following import Following
-from accelbench.gateway import AttachError, Worker
+from accelbench.gateway import AttachError
 from accelbench.limits import Limits, TimedOutError, Watch
 from accelbench.progress import Listener, Progress
 from accelbench.records import Job, Provenance, Run, State
-from accelbench.workers.watchdog import RUN_VARIABLE
-
-POLL_SECONDS = 0.25
+from accelbench.team import Plan, Team
 
 
 @dataclass(frozen=True)
@@ -32,92 +28,46 @@ class Launch:
 
 
 def run(job: Job, provenance: Provenance, launch: Launch) -> Run:
-    """Train one job in a fresh worker and return its Run, whatever became of it.
+    """Train one job in fresh workers and return its Run, whatever became of it.
 
-    KeyboardInterrupt passes through once the worker and all that it started are gone.
+    KeyboardInterrupt passes through once the workers and all that they started are gone.
     """
     begun = time.perf_counter()
-    unit = launch.device.units[0]
+    device, listener = launch.device, launch.listener
     purpose = f"{job.spec.workload} on {job.spec.device}"
     try:
-        with lease.hold(unit, lease.lock_folder(), purpose, launch.listener.waiting) as held:
-            following = Following(job, Watch(launch.limits), launch.log, launch.listener)
-            _follow(following, job, provenance, launch, held)
+        with lease.hold(
+            device.units, device.count, lease.lock_folder(), purpose, listener.waiting
+        ) as held:
+            following = Following(job, Watch(launch.limits), launch.log, listener)
+            provenance = _with_facts(provenance, device.device, held.units)
+            plan = Plan(device, launch.config, held, launch.log, provenance.run_id)
+            _follow(following, job, plan, launch.limits)
     finally:
-        launch.listener.progress(Progress(purpose, "done"))
+        listener.progress(Progress(purpose, "done"))
     return following.finished(provenance, held.queue_seconds, time.perf_counter() - begun)
 
 
-def _follow(
-    following: Following, job: Job, provenance: Provenance, launch: Launch, held: lease.Lease
-) -> None:
-    """Start the worker and see it to its end."""
+def _with_facts(provenance: Provenance, device: str, units: tuple[str, ...]) -> Provenance:
+    """Return where a run comes from, with what its units tell of themselves now."""
+    facts = kind_of(device).facts
+    if facts is None:
+        return provenance
+    return replace(provenance, treatment=tuple(sorted((*provenance.treatment, *facts(units)))))
+
+
+def _follow(following: Following, job: Job, plan: Plan, limits: Limits) -> None:
+    """Start the workers and see them to their end."""
     following.enter("attach")
-    env = {**dict(launch.config.env), RUN_VARIABLE: provenance.run_id}
+    team = Team(following, limits)
     try:
-        worker = Worker(launch.config.argv(), env, launch.log, [held.descriptor])
-    except AttachError as error:
-        following.fail(State("crashed", "attach"), str(error))
-        return
-    try:
-        channel = _attach(worker, codec.dumps(job), following.watch)
-        _listen(channel, worker, following, launch)
+        team.start(job, plan)
+        team.follow()
     except TimedOutError as error:
-        following.fail(State("timed_out", error.phase), str(error))
+        following.fail(State("timed_out", error.phase), f"{error}{team.account()}")
     except AttachError as error:
         following.fail(State("crashed", "attach"), str(error))
     finally:
         following.enter("end")
-        worker.end()
-        runlog.trim(launch.log)
+        team.end()
         following.enter("")
-
-
-def _attach(worker: Worker, job: str, watch: Watch) -> Any:  # noqa: ANN401  # execnet has no types
-    """Attach under the phase's limit: only ending the worker ends a blocking read."""
-    limits = watch.limits
-    allowed = min(limits.stall("attach"), limits.run_seconds)
-    expired = threading.Event()
-
-    def expire() -> None:
-        expired.set()
-        worker.kill()
-
-    timer = threading.Timer(allowed, expire)
-    timer.start()
-    try:
-        return worker.attach(job)
-    except AttachError:
-        if expired.is_set():
-            whole = allowed < limits.stall("attach")
-            raise (watch.overran(allowed) if whole else watch.stalled(allowed)) from None
-        raise
-    finally:
-        timer.cancel()
-
-
-def _listen(channel: Any, worker: Worker, following: Following, launch: Launch) -> None:  # noqa: ANN401  # execnet has no types
-    """Take messages in until the last one, or until the worker is gone; TimedOutError."""
-    while True:
-        runlog.trim(launch.log)
-        try:
-            kind, *content = channel.receive(timeout=POLL_SECONDS)
-        except channel.TimeoutError:
-            following.watch.check()
-            continue
-        except RuntimeError as error:
-            # A second Ctrl-C at the moment when the queue gives up its lock for the first one.
-            if isinstance(error.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from None
-            raise
-        except (EOFError, OSError):
-            text, phase = worker.exit_text(), following.watch.phase
-            following.fail(State("crashed", text), f"the worker ended in {phase}: {text}")
-            return
-        except channel.RemoteError as error:
-            following.fail(State("crashed", following.watch.phase), str(error))
-            return
-        if following.heard(kind, content):
-            following.enter("end")
-            worker.finish(launch.limits.stall("teardown"))
-            return

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from accelbench import data, launch, seeds
+from accelbench import data, launch, seeds, ways
 from accelbench.declarations import Cell, Declaration, DeclarationError
 from accelbench.devices import DeviceConfig, Found
 from accelbench.limits import Limits
@@ -49,9 +49,17 @@ class Trainer:
             epochs=cell.epochs,
             params=cell.params,
             role=place.role,
-            series=declaration.series,
+            series=declaration.series_of(cell),
+            replicas=place.device.replicas,
         )
-        job = Job(spec, str(declaration.path.resolve()), declaration.trained_by, files)
+        job = Job(
+            spec,
+            str(declaration.path.resolve()),
+            declaration.trained_by,
+            files,
+            platform=place.device.platform,
+            world=ways.way(declaration.trained_by).world(place.device.replicas),
+        )
         run_id = secrets.token_hex(4)
         provenance = Provenance(
             run_id=f"{self.session_id}/{run_id}",
@@ -105,7 +113,7 @@ def chance(dataset: str) -> float:
 
 def missing_framework(declaration: Declaration, config: DeviceConfig) -> str | None:
     """Return why a workload's framework is not there, as far as this interpreter can tell."""
-    if config.setup or config.command != (sys.executable,):
+    if config.setup or config.ssh or config.command != (sys.executable,):
         return None
     # Of a dotted name only the first part: to find what is inside a package imports the package.
     name = declaration.framework.partition(".")[0]

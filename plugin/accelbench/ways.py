@@ -1,8 +1,9 @@
-"""Reads what a way to train declares, without importing its framework: `REPLICAS`, `PLATFORMS`.
+"""Reads what a way to train declares, without importing its framework.
 
 A way to train is one file under workers/ways. How it makes several replicas: `processes`, one
-process each, which meet; `inside`, all in one process; `one`, not at all. `PLATFORMS` lists the
-platforms that it can train on; empty: any.
+process each, which meet; `inside`, all in one process; `one`, not at all (`REPLICAS`). `PLATFORMS`
+lists the platforms that it can train on; empty: any. `MODES`: how it can run a step, the first
+being its usual one; each is a series of its own.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Way:
     name: str
     replicas: Replicas
     platforms: tuple[str, ...]
+    modes: tuple[str, ...] = ("eager",)
 
     def refusal(self, device: str, replicas: int, platform: str) -> str | None:
         """Return why this way cannot train on a device; None where it can."""
@@ -53,10 +55,14 @@ def way(name: str) -> Way:
     for node in ast.parse((_folder() / f"{name}.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             label = node.targets[0].id
-            if label in {"REPLICAS", "PLATFORMS"}:
+            if label in {"REPLICAS", "PLATFORMS", "MODES"}:
                 found[label] = ast.literal_eval(node.value)
-    platforms = cast("tuple[str, ...]", found["PLATFORMS"])
-    return Way(name, cast("Replicas", found["REPLICAS"]), platforms)
+    return Way(
+        name,
+        cast("Replicas", found["REPLICAS"]),
+        cast("tuple[str, ...]", found["PLATFORMS"]),
+        cast("tuple[str, ...]", found.get("MODES", ("eager",))),
+    )
 
 
 def _folder() -> Path:

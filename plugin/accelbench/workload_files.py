@@ -160,7 +160,7 @@ def _digits(value: object) -> int:
     return value
 
 
-_TAKEN = ("workload", "dataset", "epochs", "gates", "expect")
+_TAKEN = ("workload", "dataset", "epochs", "gates", "expect", "mode", "on", "seed")
 """What train() itself takes by these names: a parameter of the same name could not be set."""
 
 
@@ -232,8 +232,9 @@ def _cell(declaration: Declaration, point: object) -> Cell:
         expect=str(point.get("expect", "completed")),
         floors=floors_of(declaration.name, floors),
         smallest_effects=effects_of(declaration.name, effects),
+        mode=declaration.mode(str(point.get("mode", "eager"))),
     )
 
 
-_KEYS = {"dataset", "epochs", "gates", "params", "expect", "floors", "smallest_effects"}
+_KEYS = {"dataset", "epochs", "gates", "params", "expect", "floors", "smallest_effects", "mode"}
 """What a point of TIERS may hold."""

@@ -31,6 +31,7 @@ from accelbench.trainer import Place, Trainer, missing_framework
 @click.option("--dataset", metavar="NAME", help="Data set (default: the smoke tier's).")
 @click.option("--seed", type=click.IntRange(0), help="Seed (default: a fresh one).")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs (default: the smoke tier's).")
+@click.option("--mode", metavar="NAME", help="How a step is run: eager, compile, graph.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A parameter.")
 @click.argument("more", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--json", "output", metavar="FILE|-", help="Write the Run as JSON ('-': stdout).")
@@ -44,6 +45,7 @@ def command(  # noqa: PLR0913,PLR0917  # one argument an option
     dataset: str | None,
     seed: int | None,
     epochs: int | None,
+    mode: str | None,
     assignments: tuple[str, ...],
     more: tuple[str, ...],
     output: str | None,
@@ -59,7 +61,9 @@ def command(  # noqa: PLR0913,PLR0917  # one argument an option
     configured = settings(data_root)
     declaration = workload_files.find(configured.workloads, workload)
     params = declaration.parsed(_values((*assignments, *more)))
-    cell = declaration.cell("smoke", dataset=dataset, epochs=epochs, params=params)
+    cell = declaration.cell(
+        "smoke", dataset=dataset, epochs=epochs, mode=mode, params=params
+    )
     limits = _limits(run_timeout, stall_timeout)
     place = _place(configured, declaration, device)
     with tempfile.TemporaryDirectory(prefix="accelbench-") as logs:

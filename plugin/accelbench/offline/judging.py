@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from accelbench import cases, data, metrics, workload_files
 from accelbench.cases import Judgement
-from accelbench.contention import MESSAGE, contended
+from accelbench.contention import contended, contention
 from accelbench.declarations import Cell, Declaration, DeclarationError
 from accelbench.metrics import Metric
 from accelbench.offline.asked import Asked
@@ -151,9 +151,11 @@ def _judged(group: _Group, memory: Memory, asked: Asked, gates: int, notes: list
     if not measured:
         message = f"none of {len(group.runs)} runs has a {metric.name}"
         return Finding(group.key, Verdict(metric.name, statuses.INCONCLUSIVE, message=message))
+    disturbed = contention(measured[0])
     measured = _quiet(measured, metric, notes)
     if not measured:
-        return Finding(group.key, Verdict(metric.name, statuses.CONTENDED, message=MESSAGE))
+        verdict = Verdict(metric.name, statuses.CONTENDED, message=disturbed or "")
+        return Finding(group.key, verdict)
     against = memory.against(metric, measured[0])
     if against.changed:
         message = "its workload's file was edited since its baseline was recorded"
@@ -182,10 +184,10 @@ def _quiet(runs: Sequence[Run], metric: Metric, notes: list[str]) -> list[Run]:
     if metric.scope == "portable":
         return list(runs)
     quiet = [run for run in runs if not contended(run)]
-    if quiet and len(quiet) < len(runs):
-        notes.append(
-            f"{metric.name} of {counted(len(runs) - len(quiet), 'run')} left out: {MESSAGE}"
-        )
+    reasons = {contention(run) for run in runs} - {None}
+    if quiet and reasons:
+        left_out = counted(len(runs) - len(quiet), "run")
+        notes.append(f"{metric.name} of {left_out} left out: {' | '.join(map(str, reasons))}")
     return quiet
 
 

@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-import gc
-import importlib
-import importlib.util
 import os
-import platform
 import sys
 import threading
 import traceback
 from array import array
-from types import ModuleType
-from typing import Any, List, Tuple
+from types import FrameType
+from typing import Any, Optional
 
 from accelbench import codec
-from accelbench.records import Counters, Epoch, Job, Scalar, WorkerResult
-from accelbench.workers import host, warmup
+from accelbench.records import Epoch, Job
 from accelbench.workers.clock import PhaseClock
-from accelbench.workers.engine import Engine, Params, resolve
-from accelbench.workers.loop import Instruments, Progress, Recording, train
+from accelbench.workers.loop import Progress
+from accelbench.workers.meeting import Meeting
+from accelbench.workers.task import Reporting, perform
 
 
 def serve(channel: Any) -> None:  # noqa: ANN401  # execnet has no types
     """Do the one job that `channel` brings; every way to end is reported on it.
 
-    Messages, builtin types only: ("phase", name), ("step", epoch, steps, batch size),
+    Messages, builtin types only: ("phase", name), ("step", epoch, steps, batch size, where),
     ("epoch", json), ("result", json, phase seconds, data, compute, losses as bytes of doubles),
-    ("failure", text).
+    ("failure", text), and of the first of several ranks ("rendezvous", host, port).
     """
     text = channel.receive()
     sender = Sender(channel)
     clock = PhaseClock(lambda phase: sender.send("phase", phase))
     progress = Progress()
+
+    def finished(epoch: Epoch) -> None:
+        sender.send("epoch", codec.dumps(epoch))
+
     try:
         job = codec.loads(Job, text)
         sender.beat(job.heartbeat_seconds, progress)
-        result, recording = _run(job, clock, progress, sender)
+        meeting = Meeting(channel, sender.send)
+        result, recording = perform(job, Reporting(clock, progress, finished, meeting))
     except BaseException as error:  # whatever it was, the session must hear of it
         sender.send("failure", _describe(error))
         return
@@ -67,92 +68,29 @@ class Sender:
                 return
 
     def beat(self, seconds: float, progress: Progress) -> None:
-        """Tell of the steps done, every `seconds`, from a thread that ends with the process."""
-        wait = threading.Event().wait
+        """Tell of the steps done, every `seconds`, from a thread that ends with the process.
+
+        Where no step was done since the last time, it tells where the calling thread is.
+        """
+        wait, training = threading.Event().wait, threading.get_ident()
 
         def tell() -> None:
+            last = -1
             while not wait(seconds):
-                self.send("step", progress.epoch, progress.steps, progress.batch_size)
+                steps = progress.steps
+                frame = sys._current_frames().get(training) if steps == last else None
+                self.send("step", progress.epoch, steps, progress.batch_size, whereabouts(frame))
+                last = steps
 
         threading.Thread(target=tell, daemon=True).start()
 
 
-def _run(
-    job: Job, clock: PhaseClock, progress: Progress, sender: Sender
-) -> Tuple[WorkerResult, Recording]:
-    clock.enter("import")
-    way = importlib.import_module("accelbench.workers.ways." + job.trained_by)
-    workload = load_workload(job.workload_path)
-    params = resolve(workload.PARAMETERS, job.spec.params)
-    engine: Engine = way.start(job, workload, params, clock.enter)
-    # What exists now lives as long as the process: frozen, it costs later collections no time.
-    gc.collect()
-    gc.freeze()
-    clock.enter("compile")
-    engine.compile()
-    meter = host.LoadMeter()
-
-    def finished(epoch: Epoch) -> None:
-        sender.send("epoch", codec.dumps(epoch))
-
-    recording = train(engine, job.spec.epochs, Instruments(clock, progress, meter, finished))
-    clock.enter("teardown")
-    result = WorkerResult(
-        diverged=recording.diverged,
-        epochs=tuple(recording.epochs),
-        evaluation=recording.evaluation,
-        counters=_counters(engine, recording, params, meter),
-        treatment=tuple(sorted((*_treatment(), *engine.treatment()))),
-    )
-    clock.stop()
-    return result, recording
-
-
-def _counters(
-    engine: Engine, recording: Recording, params: Params, meter: host.LoadMeter
-) -> Counters:
-    import numpy as np
-
-    steps = [a + b for a, b in zip(recording.data_seconds, recording.compute_seconds)]
-    cut = warmup.mser5(steps)
-    steady = steps[cut.steps :]
-    p05, p50, p95 = (float(q) for q in np.percentile(steady, [5, 50, 95]))
-    target = params.get("target_accuracy")
-    return Counters(
-        parameters=engine.parameters,
-        peak_memory_bytes=host.peak_memory_bytes(),
-        batch_size=engine.batch_size,
-        warm_up_steps=cut.steps,
-        steady_steps=len(steady),
-        steady_state=cut.steady,
-        step_seconds_p05=p05,
-        step_seconds_p50=p50,
-        step_seconds_p95=p95,
-        foreign_cpu_cores=meter.foreign_cores,
-        throttled_seconds=meter.throttled_seconds,
-        target_accuracy=float(target) if isinstance(target, (int, float)) and target else None,
-    )
-
-
-def load_workload(path: str) -> ModuleType:
-    """Import one workload file by its path."""
-    name = os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119,PTH122  # a remote path
-    spec = importlib.util.spec_from_file_location("accelbench_workload_" + name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"no workload file at {path}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def _treatment() -> List[Tuple[str, Scalar]]:
-    return [
-        ("python", platform.python_version()),
-        ("kernel", platform.release()),
-        ("machine", platform.machine()),
-        ("cores", host.usable_cores()),
-    ]
+def whereabouts(frame: Optional[FrameType]) -> str:
+    """Return where a thread is, as "loss (mnist_cnn.py:71)": the innermost function; "" unknown."""
+    if frame is None:
+        return ""
+    code = frame.f_code
+    return f"{code.co_name} ({os.path.basename(code.co_filename)}:{frame.f_lineno})"  # noqa: PTH119  # a frozen module's is no path
 
 
 def _describe(error: BaseException) -> str:

@@ -9,7 +9,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Optional
+from typing import FrozenSet, Iterable, List, Optional
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -61,26 +61,26 @@ def _busy_seconds(cores: List[int]) -> Optional[float]:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _own_seconds() -> float:
-    """Return CPU seconds of this run's processes: all of the worker's session, reaped ones too.
+def _own_seconds(sessions: FrozenSet[int]) -> float:
+    """Return CPU seconds of this run's processes: all of its workers' sessions, reaped ones too.
 
     A worker leads a session of its own, so that what it starts (loader processes) is in it.
     """
-    ticks, session = 0, os.getsid(0)
+    ticks = 0
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
-            ticks += _ticks_in_session(folder / "stat", session)
+            ticks += _ticks_in_sessions(folder / "stat", sessions)
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _ticks_in_session(stat: Path, session: int) -> int:
+def _ticks_in_sessions(stat: Path, sessions: FrozenSet[int]) -> int:
     """Return a process's user and system ticks, its reaped children's included; 0 if foreign."""
     try:
         # The name in parentheses may hold anything: what follows the last one is numbers.
         fields = stat.read_text().rpartition(")")[2].split()
     except OSError:
         return 0
-    return sum(map(int, fields[11:15])) if int(fields[3]) == session else 0
+    return sum(map(int, fields[11:15])) if int(fields[3]) in sessions else 0
 
 
 def _throttled_seconds() -> float:
@@ -103,10 +103,14 @@ class _Snapshot:
 
 
 class LoadMeter:
-    """Adds up, over timed windows, the CPU time that other processes took from our cores."""
+    """Adds up, over timed windows, the CPU time that other processes took from our cores.
 
-    def __init__(self) -> None:
+    `sessions`: the process sessions of the run's other workers on this host.
+    """
+
+    def __init__(self, sessions: Iterable[int] = ()) -> None:
         self._cores = affinity()
+        self._sessions = frozenset({os.getsid(0), *sessions})
         self._wall = self._foreign = 0.0
         self._known = True
         self.throttled_seconds = 0.0
@@ -114,7 +118,10 @@ class LoadMeter:
 
     def _snapshot(self) -> _Snapshot:
         return _Snapshot(
-            time.perf_counter(), _busy_seconds(self._cores), _own_seconds(), _throttled_seconds()
+            time.perf_counter(),
+            _busy_seconds(self._cores),
+            _own_seconds(self._sessions),
+            _throttled_seconds(),
         )
 
     def open(self) -> None:

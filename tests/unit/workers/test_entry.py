@@ -8,6 +8,7 @@ import gc
 import json
 import math
 import struct
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import pytest
 
 from accelbench import codec
 from accelbench.records import Job, RunSpec, WorkerResult
-from accelbench.workers.entry import load_workload, serve
+from accelbench.workers.entry import serve
+from accelbench.workers.task import load_workload
 
 ENGINE = """
 from accelbench.records import Evaluation
@@ -190,9 +192,21 @@ def test_a_heartbeat_tells_of_steps_while_a_training_runs(tmp_path: Path) -> Non
     )
     beats = channel.of_kind("step")
     assert len(beats) >= 2
-    assert [steps for _, steps, _ in beats] == sorted(steps for _, steps, _ in beats)
+    assert [steps for _, steps, *_ in beats] == sorted(steps for _, steps, *_ in beats)
     assert beats[-1][1] > 0
-    assert {batch for *_, batch in beats if batch} == {4}
+    assert {batch for _, _, batch, _ in beats if batch} == {4}
+
+
+def test_a_heartbeat_tells_where_a_training_is_that_does_not_move(tmp_path: Path) -> None:
+    channel = served(
+        tmp_path,
+        "import time; time.sleep(0.3 if number == 3 else 0); return 1.0",
+        heartbeat_seconds=0.03,
+    )
+    beats = channel.of_kind("step")
+    assert {where for *_, where in beats if where.startswith("step ")} == {"step (made.py:12)"}
+    moved = [now for last, now in pairwise(beats) if now[1] != last[1]]
+    assert {where for *_, where in moved} == {""}
 
 
 def test_a_workload_that_is_no_python_file_is_named(tmp_path: Path) -> None:

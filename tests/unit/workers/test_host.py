@@ -32,14 +32,17 @@ def running(pid):
     except OSError:
         return False
 
+def own_seconds():
+    return host._own_seconds(frozenset({os.getsid(0)}))
+
 def print_and_exit():
     foreign = meter.foreign_cores * meter._wall
-    print(foreign, host._own_seconds() - own, host._busy_seconds(cores) - busy)
+    print(foreign, own_seconds() - own, host._busy_seconds(cores) - busy)
     sys.exit()
 
 where, code = sys.argv[1:]
 meter, cores = host.LoadMeter(), host.affinity()
-busy, own = host._busy_seconds(cores), host._own_seconds()
+busy, own = host._busy_seconds(cores), own_seconds()
 meter.open()
 if where == "outside":
     # Orphaned at once: a child's time would be ours as soon as we have waited for it.
@@ -49,9 +52,21 @@ if where == "outside":
     while running(pid): time.sleep(0.01)
     meter.close()
     print_and_exit()
+if where == "another rank":
+    code = "input()\\n" + code
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], start_new_session=True, stdin=subprocess.PIPE, text=True)
+    meter = host.LoadMeter([process.pid])
+    meter.open()
+    process.stdin.write("\\n")
+    process.stdin.flush()
+    while running(str(process.pid)): time.sleep(0.01)
+    meter.close()
+    process.wait()
+    print_and_exit()
 process = subprocess.Popen([sys.executable, "-c", code])
 if where == "inside, running":
-    while host._own_seconds() - own < 0.3: time.sleep(0.01)
+    while own_seconds() - own < 0.3: time.sleep(0.01)
     meter.close()
     process.wait()
 else:
@@ -134,7 +149,7 @@ def test_the_peak_of_memory_follows_what_is_held_and_is_not_inherited() -> None:
 
 
 @linux
-@pytest.mark.parametrize("where", ["inside", "inside, running"])
+@pytest.mark.parametrize("where", ["inside", "inside, running", "another rank"])
 def test_a_busy_child_of_the_run_is_not_foreign_load(where: str) -> None:
     foreign, own, busy = metered(where)
     assert own > 0.25

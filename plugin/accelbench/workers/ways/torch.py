@@ -1,184 +1,197 @@
-"""Trains a PyTorch workload on one device, its data resident there."""
+"""Trains a PyTorch workload, its data resident on the device; several ranks average gradients."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
 from types import ModuleType
 from typing import Callable, List, Optional, Tuple
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from accelbench.records import Evaluation, Job, Pairs
-from accelbench.workers import host
-from accelbench.workers.arrays import Array, Arrays, open_arrays
+from accelbench.workers import host, torch_group
+from accelbench.workers.arrays import open_arrays
 from accelbench.workers.engine import Params
+from accelbench.workers.meeting import Meeting
+from accelbench.workers.peak import Peak, peak_flops_per_second
+from accelbench.workers.torch_data import Batches, Feed, resident
+from accelbench.workers.torch_device import TorchDevice, open_device
+from accelbench.workers.torch_group import Group
+from accelbench.workers.torch_steps import EagerStep, step_function
 from accelbench.workers.workload import Tensors, Training
+
+__all__ = ["MODES", "PLATFORMS", "REPLICAS", "Batches", "Feed", "TorchEngine", "resident", "start"]
 
 REPLICAS = "processes"
 PLATFORMS = ()
+MODES = ("eager", "compile", "graph")
 
 
 def start(
-    job: Job, workload: ModuleType, params: Params, enter: Callable[[str], None]
+    job: Job,
+    workload: ModuleType,
+    params: Params,
+    enter: Callable[[str], None],
+    meeting: Optional[Meeting] = None,
 ) -> TorchEngine:
     """Build the model, move the data to the device once, and return what the loop drives.
 
     `enter` is told when the data phase begins: building the model counts with the imports, which
-    torch makes part of (the first optimizer imports its compiler).
+    torch makes part of (the first optimizer imports its compiler). With a `meeting` this is one of
+    several ranks: they start from the same weights and train on different samples.
     """
-    torch.set_num_threads(host.usable_cores())
+    torch.set_num_threads(max(1, host.usable_cores() // _ranks_here(job)))
+    place = open_device(job.platform, int(os.environ.get("LOCAL_RANK", "0")))
+    place.set_current()
     torch.manual_seed(job.spec.seed)
-    device = torch.device("cpu")
     training = workload.build(params)
     if not isinstance(training, Training):
         kind = type(training).__name__
         raise TypeError(f"build() must return accelbench.workers.workload.Training, not {kind}")
-    model = training.model.to(device=device, memory_format=training.memory_format)  # type: ignore[call-overload]  # torch's overloads lack this pair
-    optimizer = training.optimizer(model.parameters())
+    training.model.to(device=place.device, memory_format=training.memory_format)  # type: ignore[call-overload]  # torch's overloads lack this pair
+    optimizer = training.optimizer(training.model.parameters())
+    group = None
+    model = training.model
+    if meeting is not None:
+        group = torch_group.join(job, place.device, place.backend, meeting)
+        model = group.parallel(model)
+        torch.manual_seed(job.spec.seed + (job.rank << 32))  # each rank drops out on its own
     enter("data")
+    tensors = _tensors(job, workload, params)
+    feed = Feed(tensors, place.device, _batches(job, training, params), training.augment)
+    step = step_function(model, training.loss, optimizer, _mode(job), place.device)
+    return TorchEngine(training, step, feed, place, group)
+
+
+def _mode(job: Job) -> str:
+    """Return how the series runs its steps: what it ends in, where that is a mode."""
+    last = job.spec.series.rpartition("-")[2]
+    return last if last in MODES else MODES[0]
+
+
+def _ranks_here(job: Job) -> int:
+    """Return how many ranks share this host's cores."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", job.world))
+
+
+def _tensors(job: Job, workload: ModuleType, params: Params) -> Tensors:
     if job.data is None:
         tensors: Tensors = workload.data(params)
-    else:
-        arrays = open_arrays(job.data, int(params.get("train_samples") or 0))
-        tensors = resident(arrays, *workload.NORMALISE)
-    batches = Batches(
-        params.count("batch_size"), job.spec.seed, training.shuffles, training.steps_per_epoch
+        return tensors
+    arrays = open_arrays(job.data, int(params.get("train_samples") or 0))
+    return resident(arrays, *workload.NORMALISE)
+
+
+def _batches(job: Job, training: Training, params: Params) -> Batches:
+    return Batches(
+        params.count("batch_size"),
+        job.spec.seed,
+        training.shuffles,
+        training.steps_per_epoch,
+        job.rank,
+        job.world,
     )
-    feed = Feed(tensors, device, batches)
-    return TorchEngine(training, model, optimizer, feed)
-
-
-def resident(arrays: Arrays, mean: float, deviation: float) -> Tensors:
-    """Return a data set as normalised float images and int64 labels."""
-    return Tensors(
-        _images(arrays.train_images, mean, deviation),
-        _labels(arrays.train_labels),
-        _images(arrays.test_images, mean, deviation),
-        _labels(arrays.test_labels),
-    )
-
-
-def _images(images: Array, mean: float, deviation: float) -> Tensor:
-    """Return uint8 (n, h, w) as normalised float32 (n, 1, h, w), pixels scaled to [0, 1] first."""
-    pixels = torch.from_numpy(np.asarray(images, dtype=np.float32))
-    return pixels.div_(255.0).sub_(mean).div_(deviation).unsqueeze_(1)
-
-
-def _labels(labels: Array) -> Tensor:
-    return torch.from_numpy(np.asarray(labels, dtype=np.int64))
-
-
-@dataclass(frozen=True)
-class Batches:
-    """How an epoch is cut: `steps_per_epoch` None is one pass over the training set."""
-
-    batch_size: int
-    seed: int
-    shuffles: bool = True
-    steps_per_epoch: Optional[int] = None
-
-
-class Feed:
-    """The data on the device, and the batches of an epoch by a permutation that lies there too."""
-
-    def __init__(self, tensors: Tensors, device: torch.device, batches: Batches) -> None:
-        self._inputs = tensors.train_inputs.to(device)
-        self._targets = tensors.train_targets.to(device)
-        self.test = (tensors.test_inputs.to(device), tensors.test_targets.to(device))
-        self._device = device
-        self._shuffles = batches.shuffles
-        # Its own generator: the order of the data must not depend on how many numbers the
-        # initialisation or dropout draws. On the CPU, so that every device sees the same order.
-        self._generator = torch.Generator().manual_seed(batches.seed)
-        self._order: Tuple[Tensor, ...] = ()
-        self.batch_size = batch_size = batches.batch_size
-        count = len(self._inputs)
-        if count < batch_size:
-            raise ValueError(f"batch_size {batch_size} exceeds the {count} training samples")
-        self.steps_per_epoch = batches.steps_per_epoch or count // batch_size
-
-    def begin_epoch(self) -> None:
-        """Draw the order of the epoch; the last incomplete batch is dropped."""
-        count, wanted = len(self._inputs), self.steps_per_epoch * self.batch_size
-        passes = range(-(-wanted // count))
-        if self._shuffles:
-            order = torch.cat([torch.randperm(count, generator=self._generator) for _ in passes])
-        else:
-            order = torch.arange(count).repeat(len(passes))
-        self._order = torch.split(order[:wanted].to(self._device), self.batch_size)
-
-    def fetch(self, step: int) -> Tuple[Tensor, Tensor]:
-        """Return inputs and targets of one step's batch."""
-        index = self._order[step]
-        return self._inputs.index_select(0, index), self._targets.index_select(0, index)
 
 
 class TorchEngine:
-    """One training as the loop drives it."""
+    """One training, or one rank of it, as the loop drives it.
+
+    `sessions`: the process sessions of the other ranks on this host, whose load is not foreign.
+    """
 
     def __init__(
         self,
         training: Training,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        step: EagerStep,
         feed: Feed,
+        place: TorchDevice,
+        group: Optional[Group],
     ) -> None:
         self._training = training
-        self._model = model
-        self._optimizer = optimizer
+        self._module = training.model
+        self._step = step
+        self._feed = feed
+        self._place = place
+        self._group = group
         self._test = feed.test
         self.begin_epoch = feed.begin_epoch
         self.fetch = feed.fetch
-        self.batch_size = feed.batch_size
+        self.clock = place.clock
+        self.batch_size = feed.samples_per_step
         self.steps_per_epoch = feed.steps_per_epoch
-        self.parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        self._model.train()
+        self.parameters = sum(p.numel() for p in self._module.parameters() if p.requires_grad)
+        self.sessions = () if group is None else group.sessions
+        self._module.train()
 
     def compile(self) -> None:
-        """Do nothing: the eager series has nothing to compile."""
+        """Compile or capture the step, where the series does; it leaves no trace in the training."""
+        self._step.compile(*self._feed.sample())
+        self._place.reset_peak_memory()
 
     def update(self, batch: Tuple[Tensor, Tensor]) -> Tensor:
         """Train on a batch; return its loss, still on the device."""
-        inputs, targets = batch
-        self._optimizer.zero_grad(set_to_none=True)
-        loss = self._training.loss(self._model(inputs), targets)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch annotates it only in part
-        self._optimizer.step()
-        return loss.detach()
+        return self._step(*batch)
 
     def synchronize(self) -> None:
-        """Return when the device has done all that was queued; the CPU always has."""
+        """Return when this device has done all that was queued, and every rank is here."""
+        self._place.synchronize()
+        if self._group is not None:
+            self._group.barrier()
 
     def read_losses(self, losses: List[Tensor]) -> List[float]:
-        """Return the losses of an epoch as floats, with one transfer."""
-        values: List[float] = torch.stack(losses).tolist()
+        """Return the losses of an epoch as floats, with one transfer; of all ranks, the means."""
+        stacked = torch.stack(losses)
+        if self._group is not None:
+            stacked = self._group.mean(stacked)
+        values: List[float] = stacked.tolist()
         return values
 
     @torch.no_grad()
     def evaluate(self) -> Evaluation:
-        """Return loss and accuracy on the test set, in evaluation mode (no dropout)."""
-        self._model.eval()
+        """Return loss and accuracy on the test set, in evaluation mode (no dropout).
+
+        Several ranks share the test set between them.
+        """
+        self._module.eval()
         inputs, targets = self._test
         size = self._training.test_batch
-        total = torch.zeros((), dtype=torch.float64)
-        correct = 0
-        for batch, expected in zip(torch.split(inputs, size), torch.split(targets, size)):
-            outputs = self._model(batch)
+        total = torch.zeros(2, dtype=torch.float64)  # of losses, and of correct answers
+        batches = [*zip(torch.split(inputs, size), torch.split(targets, size))]
+        for batch, expected in self._share(batches):
+            outputs = self._module(batch)
             weight = len(batch) if self._training.classifies else 1
-            total += self._training.loss(outputs, expected).double().cpu() * weight
+            total[0] += self._training.loss(outputs, expected).double().cpu() * weight
             if self._training.classifies:
-                correct += int((outputs.argmax(1) == expected).sum())
-        self._model.train()
+                total[1] += int((outputs.argmax(1) == expected).sum())
+        if self._group is not None:
+            total = self._group.summed(total.to(self._place.device)).cpu()
+        self._module.train()
+        loss, correct = total.tolist()
         samples = len(inputs)
         if not self._training.classifies:
-            return Evaluation(loss=float(total), samples=samples)
-        return Evaluation(loss=float(total) / samples, samples=samples, accuracy=correct / samples)
+            return Evaluation(loss=loss, samples=samples)
+        return Evaluation(loss=loss / samples, samples=samples, accuracy=correct / samples)
+
+    def _share(self, batches: List[Tuple[Tensor, Tensor]]) -> List[Tuple[Tensor, Tensor]]:
+        return batches if self._group is None else batches[self._group.rank :: self._group.world]
+
+    def peak_memory_bytes(self) -> int:
+        """Return the most bytes that the device's allocator held; on a cpu, that were resident."""
+        return self._place.peak_memory_bytes()
+
+    def peak(self, precision: str) -> Optional[Peak]:
+        """Return the rate at which all ranks' devices could multiply; None where it is unknown."""
+        replicas = 1 if self._group is None else self._group.world
+        return peak_flops_per_second(
+            self._place.device, precision, replicas, self._place.synchronize
+        )
 
     def treatment(self) -> Pairs:
         """Return what of this framework may change a number."""
-        return (
+        own: Pairs = (
             ("framework_version", str(torch.__version__)),
             ("threads", torch.get_num_threads()),
         )
+        backend: Pairs = () if self._group is None else (("backend", self._place.backend),)
+        return (*own, *backend, *self._place.treatment())
