@@ -49,3 +49,10 @@ def build(params: Params) -> Training:
         optimizer=lambda parameters: torch.optim.SGD(parameters, 0.01),
         steps_per_epoch=params.count("steps"),
     )
+
+
+def flops_per_sample(params: Params) -> float:
+    from accelbench.workers.flops import dense
+
+    width = params.count("width")
+    return dense(width, width, first=True) + dense(width, width) + dense(width, 10)

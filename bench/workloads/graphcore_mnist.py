@@ -100,3 +100,10 @@ def build(params: Params) -> Training:
         memory_format=torch.channels_last,
         test_batch=80,
     )
+
+
+def flops_per_sample(params: Params) -> float:
+    from accelbench.workers.flops import conv, dense
+
+    convolutions = conv(1, 32, 3, 26 * 26, first=True) + conv(32, 64, 3, 11 * 11)
+    return convolutions + dense(1600, 128) + dense(128, 10)

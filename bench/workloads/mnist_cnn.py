@@ -83,3 +83,10 @@ def build(params: Params) -> Training:
         ),
         memory_format=torch.channels_last,
     )
+
+
+def flops_per_sample(params: Params) -> float:
+    from accelbench.workers.flops import conv, dense
+
+    convolutions = conv(1, 32, 5, 28 * 28, first=True) + conv(32, 64, 5, 14 * 14)
+    return convolutions + dense(3136, 1024) + dense(1024, 10)

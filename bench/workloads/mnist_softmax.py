@@ -107,3 +107,9 @@ def build(params: Params) -> Training:
         loss=functional.cross_entropy,
         optimizer=lambda parameters: optimizer(params, parameters),
     )
+
+
+def flops_per_sample(params: Params) -> float:
+    from accelbench.workers.flops import dense
+
+    return dense(784, 10, first=True)

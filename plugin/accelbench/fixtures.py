@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from accelbench.devices import Found, Unavailable, kind_of
+from accelbench.devices import Found, Unavailable, kind_of, one_replica
 from accelbench.options import OPTIONS, Options
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 FOUND = pytest.StashKey[dict[str, Found | Unavailable]]()
 CALL_PASSED = pytest.StashKey[bool]()
+CHOSEN_UNITS = pytest.StashKey[tuple[str, ...]]()
+"""Of a test: the units that were free for it when an xdist worker got it."""
 
 # What is parametrized are private fixtures: a suite that has a `device`, `cell` or `train` of its
 # own, as a fixture or a parameter, no longer asks for these and is left alone.
@@ -41,13 +44,22 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
         cells = [pytest.param(cell, id=cell.name) for cell in _cells(options)]
         metafunc.parametrize(CELL, cells, indirect=True)
     if DEVICE in metafunc.fixturenames:
-        fixed = [name for name in FIXED if name in metafunc.fixturenames]
         devices = [
             pytest.param(device, id=device, marks=_marks(device))
             for device in options.devices
-            if not fixed or device in fixed or kind_of(device).group in fixed
+            if _suits(device, metafunc.fixturenames, options)
         ]
         metafunc.parametrize(DEVICE, devices, indirect=True)
+
+
+def _suits(device: str, names: Sequence[str], options: Options) -> bool:
+    """Tell whether a test that asks for these fixtures has anything to do on a device."""
+    fixed = [name for name in FIXED if name in names]
+    if fixed and device not in fixed and kind_of(device).group not in fixed:
+        return False
+    if "one_replica" in names and one_replica(device) == device:
+        return False
+    return "reference_device" not in names or device != options.reference_device
 
 
 def _cells(options: Options) -> list[Cell]:
@@ -109,20 +121,27 @@ def device(_accelbench_device: Found) -> Found:
     return _accelbench_device
 
 
+def find(config: pytest.Config, device: str) -> Found | Unavailable:
+    """Find a device, once a session."""
+    found = config.stash.setdefault(FOUND, {})
+    if device not in found:
+        settings = config.stash[OPTIONS].settings
+        found[device] = kind_of(device).find(device, settings.device_config(device))
+    return found[device]
+
+
 @pytest.fixture(name=DEVICE)
 def _device(request: pytest.FixtureRequest) -> Found:
     from accelbench.training import absent
 
     name: str = request.param
-    config = request.config
-    options, found = config.stash[OPTIONS], config.stash.setdefault(FOUND, {})
-    if name not in found:
-        found[name] = kind_of(name).find(name, options.settings.device_config(name))
-    result = found[name]
+    result = find(request.config, name)
     if isinstance(result, Unavailable):
-        absent(f"{name}: {result.reason}", required=name in options.required)
+        required = request.config.stash[OPTIONS].required
+        absent(f"{name}: {result.reason}", required=name in required)
         raise AssertionError("absent() always raises")
-    return result
+    chosen = request.node.stash.get(CHOSEN_UNITS, ())
+    return replace(result, units=tuple(sorted(result.units, key=lambda unit: unit not in chosen)))
 
 
 @pytest.fixture
@@ -149,6 +168,18 @@ def cerebras(device: Found) -> Found:
     return device
 
 
+@pytest.fixture(name="one_replica")
+def _one_replica(device: Found) -> str:
+    """The id of one replica of the device: cpu of cpu-4. Only several replicas get the test."""
+    return one_replica(device.device)
+
+
+@pytest.fixture
+def reference_device(request: pytest.FixtureRequest) -> str:
+    """The id of the device to agree with (ini accelbench_reference_device); it gets no test."""
+    return request.config.stash[OPTIONS].reference_device
+
+
 @pytest.fixture
 def train(
     request: pytest.FixtureRequest, device: Found, tmp_path_factory: pytest.TempPathFactory
@@ -157,7 +188,11 @@ def train(
     from accelbench import context, training
 
     shared = context.context(request.config, tmp_path_factory.getbasetemp())
-    fixture = training.Train(shared, request.node, device)
+
+    def beside(name: str) -> Found | Unavailable:
+        return find(request.config, name)
+
+    fixture = training.Train(shared, request.node, device, beside)
     yield fixture
     if request.node.stash.get(CALL_PASSED, False):
         fixture.settle(gates_of(request.node))

@@ -1,129 +1,151 @@
-"""Holds a unit alone: one lock file a unit, in a folder of this host, freed when its holder dies.
+"""Holds units alone, all that a run needs or none: a lock file a unit, in a folder of this host.
 
-The lock is the kernel's (flock), so no file can be stale. The worker inherits it: a unit stays
-held until the last process of a run is gone, even where the session was killed.
+The locks are the kernel's (flock), so no file can be stale. The worker inherits them: its units
+stay held until the last process of a run is gone, even where the session was killed.
+
+One allocator lock is held for each attempt, and nothing is held while waiting: two sessions that
+want overlapping units cannot stop each other for good. Who comes later takes no unit that one who
+waits could use (`tickets.py`): many small runs do not starve a large one.
+
+Inside a scheduler's allocation (Slurm) the allocation is the lease: `find` sees its units alone,
+and a run waits for runs of the same allocation only, which the same locks keep apart. Where
+allocations share a node's processor and shall not wait for each other, ACCELBENCH_LOCKS names a
+folder of the job.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from accelbench.lockfiles import (
+    LeaseError,
+    give_up,
+    lock_folder,
+    locked,
+    open_shared,
+    refuse_network,
+    try_lock,
+    unit_path,
+)
+from accelbench.tickets import Holder, Ticket, Wish, spared, waiting_before
+
+__all__ = ["POLL_SECONDS", "Holder", "Lease", "LeaseError", "hold", "lock_folder"]
+
 POLL_SECONDS = 0.1
 
-_NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "lustre", "beegfs", "gpfs", "ceph", "9p"}
-
-
-class LeaseError(Exception):
-    """The lock folder cannot serve; one clear line."""
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who holds a unit, as far as it said: a process id and its purpose."""
-
-    pid: int
-    purpose: str
+Waiting = Callable[[str, Holder | None], None]
 
 
 @dataclass(frozen=True)
 class Lease:
-    """A unit that is held: what to hand to the worker, and how long it was queued for."""
+    """Units that are held: what to hand to the worker, and how long they were queued for."""
 
-    unit: str
-    descriptor: int
+    units: tuple[str, ...]
+    descriptors: tuple[int, ...]
     queue_seconds: float
-
-
-def lock_folder() -> Path:
-    """Return the folder of the lock files: ACCELBENCH_LOCKS, else one that all users share."""
-    chosen = os.environ.get("ACCELBENCH_LOCKS")
-    if chosen:
-        return Path(chosen)
-    shared = Path("/dev/shm")
-    return shared if os.access(shared, os.W_OK) else Path(tempfile.gettempdir())
 
 
 @contextmanager
 def hold(
-    unit: str, folder: Path, purpose: str, waiting: Callable[[str, Holder | None], None]
+    units: Sequence[str], count: int, folder: Path, purpose: str, waiting: Waiting
 ) -> Iterator[Lease]:
-    """Hold `unit` alone; `waiting(unit, holder)` is told once if another one has it.
+    """Hold any `count` of `units` alone, the first of them that are free.
 
-    LeaseError where the folder is on a network file system or cannot be written.
+    `waiting(unit, holder)` is told once if that takes a wait: of one unit that others have, and
+    whose it is or whose turn. LeaseError where there are fewer units than that, or where the folder
+    is on a network file system or cannot be written.
     """
-    _refuse_network(folder)
-    descriptor = _open(folder / f"accelbench-{unit}.lock")
-    try:
-        queue_seconds = _queue(descriptor, folder / f"accelbench-{unit}.queue", unit, waiting)
-        _say_who(descriptor, purpose)
-        try:
-            yield Lease(unit, descriptor, queue_seconds)
-        finally:
-            os.ftruncate(descriptor, 0)
-    finally:
-        os.close(descriptor)  # never unlocked: a process of the run that is left still holds it
-
-
-def _queue(
-    descriptor: int, queue: Path, unit: str, waiting: Callable[[str, Holder | None], None]
-) -> float:
-    """Wait for the unit behind a second lock, which only the next in turn holds.
-
-    Without it a session that takes the unit again at once would starve all that poll for it.
-    """
-    start = time.perf_counter()
-    turn = _open(queue)
-    try:
-        told = _poll(turn, lambda: waiting(unit, _who(descriptor)))
-        _poll(descriptor, lambda: None if told else waiting(unit, _who(descriptor)))
-    finally:
-        os.close(turn)
-    return time.perf_counter() - start
-
-
-def _poll(descriptor: int, tell: Callable[[], None]) -> bool:
-    """Lock, trying again and again; `tell` is called once if that takes a wait: then True."""
-    told = False
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not told:
-                tell()
-                told = True
-            time.sleep(POLL_SECONDS)
-        else:
-            return told
-
-
-def _open(path: Path) -> int:
-    """Open a lock file that any user may share; kernels refuse O_CREAT on others' files."""
-    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
-            os.fchmod(descriptor, 0o666)
-        except FileExistsError:
-            descriptor = os.open(path, flags)
-    except OSError as error:
+    wish = Wish(Holder(os.getpid(), purpose), tuple(dict.fromkeys(units)), count)
+    if not 0 < count <= len(wish.units):
         raise LeaseError(
-            f"cannot lock {path}: {error.strerror}; set ACCELBENCH_LOCKS to a folder of this "
-            "host that all its users can write"
-        ) from None
-    return descriptor
+            f"{purpose} needs {count} units at once, and there are {len(wish.units)}"
+            + (f": {', '.join(wish.units)}" if wish.units else "")
+        )
+    refuse_network(folder)
+    start = time.perf_counter()
+    held = _queue(wish, folder, waiting)
+    try:
+        for descriptor in held.values():
+            _say_who(descriptor, wish.holder)
+        try:
+            yield Lease(tuple(held), tuple(held.values()), time.perf_counter() - start)
+        finally:
+            for descriptor in held.values():
+                os.ftruncate(descriptor, 0)
+    finally:
+        for descriptor in held.values():
+            os.close(descriptor)  # never unlocked: a process of the run that is left holds it
 
 
-def _say_who(descriptor: int, purpose: str) -> None:
-    content = json.dumps({"pid": os.getpid(), "purpose": purpose}).encode()
+def _queue(wish: Wish, folder: Path, waiting: Waiting) -> dict[str, int]:
+    """Try until the units are held; from the second attempt on with a ticket."""
+    allocator = folder / "accelbench.allocator"
+    ticket: Ticket | None = None
+    try:
+        while True:
+            with locked(allocator):
+                before = waiting_before(folder, ticket)
+                held, obstacle = _attempt(wish, folder, before)
+                if held:
+                    return held
+                first, ticket = ticket is None, ticket or Ticket.draw(folder, wish)
+                ticket.stamp()
+            if first:
+                waiting(*obstacle)
+            time.sleep(POLL_SECONDS)
+    finally:
+        if ticket is not None:
+            ticket.tear()
+
+
+def _attempt(
+    wish: Wish, folder: Path, before: Sequence[Wish]
+) -> tuple[dict[str, int], tuple[str, Holder | None]]:
+    """Lock all units that are wanted, or none; then say which one is in the way, and whose it is.
+
+    The caller has the allocator's lock: what is locked here and given up again was free all along.
+    """
+    opened: dict[str, int] = {}
+    free: dict[str, int] = {}
+    taken: list[str] = []
+    try:
+        for unit in wish.units:
+            opened[unit] = open_shared(unit_path(folder, unit))
+            if try_lock(opened[unit]):
+                free[unit] = opened[unit]
+        left = spared(list(free), before)
+        if len(left) >= wish.count:
+            taken = left[: wish.count]
+            return {unit: free[unit] for unit in taken}, ("", None)
+        return {}, _obstacle(opened, set(free), left, before)
+    finally:
+        for unit, descriptor in opened.items():
+            if unit in free and unit not in taken:
+                give_up(descriptor)
+            elif unit not in taken:
+                os.close(descriptor)
+
+
+def _obstacle(
+    opened: dict[str, int], free: set[str], left: list[str], before: Sequence[Wish]
+) -> tuple[str, Holder | None]:
+    """Return a unit that is held and its holder, or one that is free and who is its next."""
+    for unit, descriptor in opened.items():
+        if unit not in free:
+            return unit, _who(descriptor)
+    unit = next(unit for unit in opened if unit not in left)
+    heir = next(wish.holder for wish in before if unit in wish.units)
+    return unit, Holder(heir.pid, f"{heir.purpose}, whose turn it is")
+
+
+def _say_who(descriptor: int, holder: Holder) -> None:
+    content = json.dumps({"pid": holder.pid, "purpose": holder.purpose}).encode()
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, content, 0)
 
@@ -134,29 +156,3 @@ def _who(descriptor: int) -> Holder | None:
         return Holder(int(content["pid"]), str(content["purpose"]))
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def _refuse_network(folder: Path) -> None:
-    """Refuse a folder whose locks would not bind on this host alone."""
-    kind = _file_system(folder)
-    if kind in _NETWORK_FILE_SYSTEMS or kind.startswith("fuse.sshfs"):
-        raise LeaseError(
-            f"lock folder {folder} is on a network file system ({kind}), where locks are not "
-            "reliable: set ACCELBENCH_LOCKS to a folder of this host"
-        )
-
-
-def _file_system(folder: Path) -> str:
-    """Return the type of the file system that holds a folder, or "" where it is not known."""
-    try:
-        mounts = Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return ""
-    best, kind = "", ""
-    target = str(folder.resolve())
-    for line in mounts:
-        _, point, each, *_ = line.split()
-        inside = target == point or target.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
-            best, kind = point, each
-    return kind

@@ -7,14 +7,38 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from accelbench import benchmark_records, fixtures, options
-from accelbench.fixtures import _cell, _device, cell, cerebras, cpu, device, gpu, ipu, train
+from accelbench import benchmark_records, distribution, fixtures, options
+from accelbench.fixtures import (
+    _cell,
+    _device,
+    _one_replica,
+    cell,
+    cerebras,
+    cpu,
+    device,
+    gpu,
+    ipu,
+    reference_device,
+    train,
+)
 from accelbench.options import PROPERTY
 
 if TYPE_CHECKING:
     from accelbench.session import Session
 
-__all__ = ["_cell", "_device", "cell", "cerebras", "cpu", "device", "gpu", "ipu", "train"]
+__all__ = [
+    "_cell",
+    "_device",
+    "_one_replica",
+    "cell",
+    "cerebras",
+    "cpu",
+    "device",
+    "gpu",
+    "ipu",
+    "reference_device",
+    "train",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,12 +46,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
+    """Note how tests are to be distributed, before xdist decides what was left open."""
+    distribution.note_chosen(config)
+    return (yield)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Let -n auto be one worker for each unit."""
+    return distribution.auto_workers(config)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Parse the options and register the markers; the controller gets its own plugin."""
+    """Parse the options and register the markers; controller and workers get plugins of theirs."""
     options.configure(config)
     config.addinivalue_line("markers", fixtures.GATES_MARKER)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Controller(config), "accelbench-controller")
+    elif distribution.PLANS in config.workerinput:
+        config.pluginmanager.register(distribution.Worker(config), "accelbench-worker")
 
 
 @pytest.hookimpl(trylast=True)
@@ -68,8 +107,18 @@ class Controller:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401  # xdist has no types
-        """Give every xdist worker the id of the one session."""
+        """Give every xdist worker the id of the one session, and a place for its plan."""
         node.workerinput[options.WORKER_INPUT] = self._config.stash[options.SESSION_ID]
+        distribution.tell_worker(self._config, node.workerinput)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:  # noqa: ANN401  # xdist has no types
+        """Spread tests by the units of their devices, where -n alone was given."""
+        if not distribution.wanted(config):
+            return None
+        from accelbench import schedule
+
+        return schedule.UnitScheduling(config, log)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take in a test's outcomes, from this process or from an xdist worker."""

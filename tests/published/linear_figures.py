@@ -97,7 +97,7 @@ def computed(row: Row) -> Computed:
     import torch
 
     from accelbench.workers.engine import resolve
-    from accelbench.workers.entry import load_workload
+    from accelbench.workers.task import load_workload
 
     workload = load_workload(str(WORKLOAD))
     params = resolve(workload.PARAMETERS, (("optimizer", row.optimizer), *row.params))

@@ -17,8 +17,9 @@ BENCH = Path(__file__).parents[2] / "bench"
 LAYERS: list[set[str]] = [
     {"accelbench"},
     {"records", "tiers", "levels"},
-    {"codec"},
+    {"codec", "nvml"},
     {"workers"},
+    {"interpreter", "boot"},
     {"data", "devices", "metrics", "peers"},
     {"declarations", "fingerprint", "ways"},
     {"workload_files"},
@@ -26,11 +27,17 @@ LAYERS: list[set[str]] = [
     {"store"},
     {"cases", "contention", "trajectories"},
     {"wording"},
+    {"agreement", "scaling"},
     {"offline"},
     {"verify"},
+    {"dispatch", "lockfiles"},
+    {"tickets"},
+    {"parcel", "processes"},
     {"lease", "gateway", "limits", "runlog", "seeds", "settings"},
     {"progress"},
     {"following"},
+    {"plan"},
+    {"team"},
     {"launch"},
     {"trainer", "check"},
     {"options"},
@@ -38,18 +45,30 @@ LAYERS: list[set[str]] = [
     {"session"},
     {"report"},
     {"context"},
+    {"trained"},
     {"training"},
     {"fixtures"},
-    {"benchmark_records"},
+    {"benchmark_records", "distribution", "schedule"},
+    {"schedule"},
     {"plugin"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 # Inside a layer of several packages none knows of another: they stand side by side.
-STRANGERS = [LAYERS[4]]
+STRANGERS = [next(layer for layer in LAYERS if "devices" in layer)]
 
-PYTEST = {"plugin", "options", "fixtures", "context", "training", "benchmark_records"}
+PYTEST = {
+    "plugin",
+    "options",
+    "fixtures",
+    "context",
+    "trained",
+    "training",
+    "benchmark_records",
+    "distribution",
+    "schedule",
+}
 FRAMEWORKS = {"torch", "torchvision", "tensorflow"}
 
 
@@ -144,7 +163,8 @@ def test_the_session_knows_of_the_worker_side_the_watchdogs_variable_alone() -> 
         "accelbench.workers",
         "accelbench.workers.watchdog",
     }
-    assert {name for name, _ in known} == {"gateway", "launch"}
+    starters = {"boot", "cli", "devices", "gateway", "interpreter", "plan", "processes"}
+    assert {name for name, _ in known} == starters
 
 
 def test_a_workload_file_imports_records_and_the_worker_side_only() -> None:
@@ -185,7 +205,16 @@ def test_the_suites_tests_import_no_framework() -> None:
         assert not {module.split(".")[0] for module, _ in imports(path)} & FRAMEWORKS, path
 
 
-PURE = {"collections", "dataclasses", "functools", "itertools", "math", "statistics", "typing"}
+PURE = {
+    "bisect",
+    "collections",
+    "dataclasses",
+    "functools",
+    "itertools",
+    "math",
+    "statistics",
+    "typing",
+}
 IMPURE = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
 
 

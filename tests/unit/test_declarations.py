@@ -463,6 +463,46 @@ def test_floors_and_effects_go_by_metric(table: object) -> None:
             read("alpha", table)
 
 
+COUNTING = """
+def flops_per_sample(params):
+    from accelbench.workers.flops import dense
+
+    return dense(1, 1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "counts"),
+    [
+        (COUNTING, False),
+        (COUNTING + "\nMANY = flops_per_sample({}) > 10", True),
+        (COUNTING.replace("flops_per_sample", "other"), True),
+        ("class Model:\n" + COUNTING.replace("\n", "\n    ").rstrip(), True),
+        ("from accelbench.workers.flops import dense", True),
+    ],
+    ids=["alone", "called", "another name", "a method", "an import of the file"],
+)
+def test_the_counting_of_operations_does_not_count_unless_the_code_uses_it(
+    code: str, counts: bool
+) -> None:
+    assert (fingerprint(f"{CODE}\n{code}\n") != fingerprint(CODE)) == counts
+
+
+def test_the_suites_files_are_still_those_that_its_baselines_were_recorded_with() -> None:
+    root = Path(__file__).parents[2]
+    stored = {
+        (path.parent.name, run["provenance"]["workload_fingerprint"].partition("-")[0])
+        for path in (root / "baselines").glob("*/*.jsonl")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        for run in [json.loads(line)["run"]]
+    }
+    assert stored
+    for name, found in stored:
+        assert (
+            workload_files.read(root / "bench" / "workloads" / f"{name}.py").fingerprint == found
+        ), name
+
+
 def test_what_a_tier_gates_and_asks_for_is_not_part_of_the_fingerprint() -> None:
     with_tiers = CODE + '\nTIERS = {"smoke": [{"dataset": "d", "epochs": 1, "gates": []}]}\n'
     other = with_tiers.replace('"gates": []', '"gates": ["loss"], "floors": {"loss": 1}')
@@ -483,3 +523,17 @@ def test_what_a_tier_gates_and_asks_for_is_not_part_of_the_fingerprint() -> None
 def test_tiers_do_not_count_unless_the_code_can_read_them(line: str, counts: bool) -> None:
     one, other = CODE + f"\n{line}\n", CODE + f"\n{line}\n".replace("{}", '{"smoke": []}')
     assert (fingerprint(one) != fingerprint(other)) == counts
+
+
+def test_other_gates_leave_the_limits_behind_that_belong_to_none_of_them() -> None:
+    limits = {"accuracy": Floor(0.5), "loss": Floor(2.0)}
+    effects = {"accuracy": 0.02, "loss": 1.5}
+    given = Cell(
+        "alpha", "digits", 1, ("accuracy", "loss"),
+        floors=tuple(limits.items()), smallest_effects=tuple(effects.items()),
+    )  # fmt: skip
+    kept = given.limited(["loss", "throughput"])
+    assert kept.floors == (("loss", Floor(2.0)),)
+    assert kept.smallest_effects == (("loss", 1.5),)
+    assert kept.gates == given.gates
+    assert given.limited([]).floors == ()

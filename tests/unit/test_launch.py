@@ -213,7 +213,7 @@ def test_noise_of_the_setup_does_not_disturb_a_run(train_own: Train) -> None:
 def test_a_run_waits_for_its_unit_and_queueing_is_a_phase_of_its_own(
     train_own: Train, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = lease.hold("cpu", home / "locks", "beta on cpu", lambda *_: None)
+    held = lease.hold(["cpu"], 1, home / "locks", "beta on cpu", lambda *_: None)
     held.__enter__()
 
     def waiting(heard: Heard, unit: str, holder: Holder | None) -> None:
@@ -247,7 +247,7 @@ def test_an_interruption_leaves_no_worker_and_frees_the_unit(
     def never(unit: str, holder: Holder | None) -> None:
         raise AssertionError(f"{unit} is still held by {holder}")
 
-    with lease.hold("cpu", home / "locks", "next", never):
+    with lease.hold(["cpu"], 1, home / "locks", "next", never):
         pass
 
 

@@ -34,20 +34,23 @@ accelbench_workloads = "mine"
 accelbench_baselines = "kept"
 [tool.accelbench.device.ipu]
 setup = "source enable"
-command = ["srun", "python3.8"]
+command = ["srun", "--unbuffered", "python3.8"]
 env = { B = "2", A = "1" }
 """,
     )
     found = from_checkout(root)
     assert (found.workloads, found.baselines) == (tmp_path / "mine", tmp_path / "kept")
     config = found.device_config("ipu")
-    assert config == DeviceConfig(("srun", "python3.8"), "source enable", (("A", "1"), ("B", "2")))
+    assert config == DeviceConfig(
+        ("srun", "--unbuffered", "python3.8"), "source enable", (("A", "1"), ("B", "2"))
+    )
     assert config.argv() == (
         "bash",
         "-c",
         'source enable\nexec "$@"',
         "accelbench",
         "srun",
+        "--unbuffered",
         "python3.8",
     )
     assert found.device_config("cpu").argv() == DeviceConfig().command
@@ -56,7 +59,39 @@ env = { B = "2", A = "1" }
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('[tool.accelbench.device.cpu]\nssh = "a"', "unknown key ssh; known: command, setup, env"),
+        (
+            '[tool.accelbench.device.cpu]\nhost = "a"',
+            "unknown key host; known: command, setup, env, ssh, ssh_options",
+        ),
+        (
+            "[tool.accelbench.device.cpu]\nssh = 1",
+            "ssh must be 'user@host' or a list of such texts",
+        ),
+        ("[tool.accelbench.device.cpu]\nssh = []", "such texts, not []"),
+        ('[tool.accelbench.device.cpu]\nssh = ["a", 2]', "such texts, not ['a', 2]"),
+        (
+            '[tool.accelbench.device.cpu]\nssh = "-p 22"',
+            "'-p 22' is no host; options stand in ssh_op",
+        ),
+        ('[tool.accelbench.device.cpu]\nssh = ""', "ssh: '' is no host"),
+        (
+            '[tool.accelbench.device.cpu]\nssh = "a"\nssh_options = "-p 22"',
+            "ssh_options must be a list of texts, not '-p 22'",
+        ),
+        (
+            "[tool.accelbench.device.cpu]\nssh_options = ['-v']",
+            "ssh_options without ssh: name the h",
+        ),
+        (
+            '[tool.accelbench.device.gpu-2]\ncommand = ["/usr/bin/srun", "-n1", "python"]',
+            'command: srun needs "--unbuffered", else it hangs',
+        ),
+        (
+            '[tool.accelbench.device.gpu-2]\ncommand = ["srun", "python", "a\\u0000b"]',
+            "command holds a zero byte",
+        ),
+        ('[tool.accelbench.device.cpu]\nsetup = "\\u0000"', "setup holds a zero byte"),
+        ("[tool.accelbench.device.cpu]\nenv = { 'A-B' = '1' }", "'A-B' cannot be a variable"),
         ('[tool.accelbench.device.cpu]\ncommand = "py"', "command must be a list of texts, not 'p"),
         ("[tool.accelbench.device.cpu]\ncommand = []", "command must be a list of texts, not []"),
         ("[tool.accelbench.device.cpu]\ncommand = [1]", "command must be a list of texts, not [1]"),

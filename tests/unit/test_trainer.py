@@ -95,7 +95,11 @@ def test_seeds_differ_by_origin_and_number(trainer: Trainer) -> None:
 @pytest.mark.parametrize(
     ("size", "name", "said"),
     [
-        ((8, 8), "cifar", "unknown data set 'cifar'; known: digits, mnist, inline"),
+        (
+            (8, 8),
+            "imagenet",
+            "unknown data set 'imagenet'; known: cifar10, cifar10-jpeg, digits, mnist, inline",
+        ),
         ((8, 8), "inline", "trains on images (INPUT) and holds no data itself"),
         ((0, 0), "digits", "holds its own data (data set inline) and cannot train on 'digits'"),
     ],

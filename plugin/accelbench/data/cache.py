@@ -41,9 +41,10 @@ def prepare(found: DataSet, root: Path, size: Size) -> DataFiles:
         if files is not None:
             return files
     arrays = found.decode(root, size)
+    fingerprint = found.identify(root, size) if found.identify else None
     for folder in _folders(root):
         try:
-            return _write(folder / name, found.name, arrays)
+            return _write(folder / name, found.name, arrays, fingerprint)
         except OSError as error:
             reason = error
     raise DataMissingError(f"cannot write the decoded data set {found.name}: {reason}")
@@ -60,8 +61,10 @@ def _opened(folder: Path, name: str) -> DataFiles | None:
     """Return the decoded files if they are what was written; else None: they are made again."""
     try:
         stamps = tuple((folder / f"{array}.npy").stat().st_mtime_ns for array in ARRAYS)
-        fingerprint = str(json.loads((folder / _INDEX).read_text())["fingerprint"])
-        whole = _content(folder, stamps) == fingerprint
+        index = json.loads((folder / _INDEX).read_text())
+        fingerprint = str(index["fingerprint"])
+        # The two differ where the fingerprint is not that of the decoded arrays.
+        whole = _content(folder, stamps) == index.get("content", fingerprint)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return DataFiles(name, fingerprint, str(folder)) if whole else None
@@ -82,16 +85,19 @@ def _content(folder: Path, _stamps: tuple[int, ...]) -> str:
     return _fingerprint(arrays)
 
 
-def _write(folder: Path, name: str, arrays: dict[str, Images]) -> DataFiles:
+def _write(
+    folder: Path, name: str, arrays: dict[str, Images], fingerprint: str | None
+) -> DataFiles:
     import numpy as np
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    fingerprint = _fingerprint(arrays)
+    content = _fingerprint(arrays)
+    fingerprint = fingerprint or content
     scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         for array in ARRAYS:
             np.save(scratch / f"{array}.npy", arrays[array], allow_pickle=False)
-        (scratch / _INDEX).write_text(json.dumps({"fingerprint": fingerprint}))
+        (scratch / _INDEX).write_text(json.dumps({"fingerprint": fingerprint, "content": content}))
         scratch.chmod(0o755)
         _replace(scratch, folder)
     finally:

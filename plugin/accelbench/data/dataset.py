@@ -33,7 +33,11 @@ class DataSet:
     """A named data set.
 
     `decode(root, size)` checks the files under `root` and returns the four uint8 arrays of
-    `ARRAYS`, images resized to (height, width). `fetch(root)` downloads them; None: embedded.
+    `ARRAYS`, images resized to (height, width); grey ones are (n, height, width), colour ones have
+    a fourth axis of 3. `fetch(root)` downloads them; None: there is nothing to download.
+    `parts` are the files or folders under the root that it is decoded from; `size` is the one in
+    which it is prepared where no workload asks. `identify(root, size)` is its fingerprint; None:
+    that of the decoded arrays.
     """
 
     name: str
@@ -41,22 +45,27 @@ class DataSet:
     source: str
     decode: Callable[[Path, Size], dict[str, Images]]
     fetch: Callable[[Path], None] | None = None
+    parts: tuple[Path, ...] = ()
+    size: Size = (28, 28)
+    identify: Callable[[Path, Size], str] | None = None
 
 
 _NOT_DATA_SETS = {"__init__", "cache", "dataset", "resize"}
 
 
 def names() -> list[str]:
-    """Return the names of all data sets, without importing them."""
+    """Return the names of all data sets, without importing them: a file's "_" is a name's "-"."""
     files = Path(__file__).parent.glob("*.py")
-    return sorted(file.stem for file in files if file.stem not in _NOT_DATA_SETS)
+    stems = (file.stem for file in files if file.stem not in _NOT_DATA_SETS)
+    return sorted(stem.replace("_", "-") for stem in stems)
 
 
 def dataset(name: str) -> DataSet:
     """Return a data set by name; KeyError names those that exist."""
     if name not in names():
         raise KeyError(f"unknown data set {name!r}; known: {', '.join(names())}")
-    found: DataSet = importlib.import_module(f"accelbench.data.{name}").DATASET
+    module = name.replace("-", "_")
+    found: DataSet = importlib.import_module(f"accelbench.data.{module}").DATASET
     return found
 
 

@@ -76,4 +76,11 @@ def _idx(path: Path) -> Images:
     return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape.tolist())
 
 
-DATASET = DataSet(name="mnist", classes=10, source="torchvision", decode=decode, fetch=fetch)
+DATASET = DataSet(
+    name="mnist",
+    classes=10,
+    source="torchvision",
+    decode=decode,
+    fetch=fetch,
+    parts=tuple(FOLDER / name for name, _ in FILES.values()),
+)

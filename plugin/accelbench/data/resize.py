@@ -1,4 +1,4 @@
-"""Bilinear resizing of small grey images, the same to the bit on every machine."""
+"""Bilinear resizing of small images, the same to the bit on every machine."""
 
 from __future__ import annotations
 
@@ -21,9 +21,14 @@ def weights(source: int, target: int) -> NDArray[np.float64]:
 
 
 def resize(images: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return uint8 images of shape (n, *size) from (n, h, w), rounded to the nearest."""
-    if images.shape[1:] == size:
+    """Return uint8 images (n, *size) from (n, h, w), rounded to the nearest.
+
+    Colour images (n, h, w, channels) are resized channel by channel.
+    """
+    if images.shape[1:3] == size:
         return images
+    if images.ndim == 4:
+        return np.stack([resize(images[..., c], size) for c in range(images.shape[3])], axis=-1)
     rows, columns = weights(images.shape[1], size[0]), weights(images.shape[2], size[1])
     # einsum without optimisation adds in a fixed order: BLAS would round differently by machine.
     half = np.einsum("ij,njk->nik", rows, images.astype(np.float64), optimize=False)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
+from accelbench.devices.elsewhere import anywhere
 from accelbench.devices.kind import DeviceConfig, DeviceKind, Found, Unavailable
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "default_ids",
     "kind_of",
     "kinds",
+    "one_replica",
 ]
 
 
@@ -24,12 +26,17 @@ class UnknownDeviceError(Exception):
     """A device id that no kind knows; the message names those that exist."""
 
 
-@cache
+@lru_cache(maxsize=1)  # `cache` is missing where the oldest worker looks for its device
 def kinds() -> tuple[DeviceKind, ...]:
-    """Return all kinds of device, in the order of their names."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    names = [file.stem for file in files if file.stem not in {"__init__", "kind"}]
-    return tuple(importlib.import_module(f"accelbench.devices.{name}").KIND for name in names)
+    """Return all kinds of device, in the order of their names.
+
+    Kinds of another package are found too, where it adds its folder to this package's `__path__`
+    before the options are parsed, as a conftest.py can.
+    """
+    files = [file for folder in __path__ for file in sorted(Path(folder).glob("*.py"))]
+    names = [file.stem for file in files if file.stem not in {"__init__", "elsewhere", "kind"}]
+    modules = [importlib.import_module(f"accelbench.devices.{name}") for name in names]
+    return tuple(anywhere(module.KIND) for module in modules)
 
 
 def default_ids() -> tuple[str, ...]:
@@ -50,5 +57,15 @@ def kind_of(device: str) -> DeviceKind:
         if kind.knows(device):
             return kind
     raise UnknownDeviceError(
-        f"unknown device {device!r}; known: {', '.join(default_ids())} (gpu-N and cpu-N for any N)"
+        f"unknown device {device!r}; known: {', '.join(default_ids())} (gpu-N and cpu-N for any N; "
+        "by torch's accelerators mps, and hpu-N, mlu-N, musa-N, npu-N, xpu-N)"
     )
+
+
+def one_replica(device: str) -> str:
+    """Return the id of one replica on a device's kind, as cpu for cpu-4; UnknownDeviceError."""
+    kind = kind_of(device)
+    name, _, number = device.partition("-")
+    if number in {"", "1"}:
+        return device
+    return next((each for each in (name, f"{name}-1") if kind.knows(each)), device)

@@ -1,58 +1,18 @@
-"""What a kind of device is, what finding one gives, and how a device is configured."""
+"""What a kind of device is, and what finding one gives."""
 
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from accelbench.interpreter import DeviceConfig
 
 if TYPE_CHECKING:
     from accelbench.records import Scalar
 
-
-@dataclass(frozen=True)
-class DeviceConfig:
-    """How a device's interpreter is started: `[tool.accelbench.device.ID]` in pyproject.toml.
-
-    `setup` is shell text that runs first; `command` is the interpreter as an argument list, with
-    any launcher in front; `env` is added to the environment.
-    """
-
-    command: tuple[str, ...] = (sys.executable,)
-    setup: str = ""
-    env: tuple[tuple[str, str], ...] = ()
-
-    @classmethod
-    def from_table(cls, device: str, table: Mapping[str, object]) -> DeviceConfig:
-        """Return the configuration that a TOML table states; ValueError names what is wrong."""
-        place = f"[tool.accelbench.device.{device}]"
-        unknown = set(table) - {"command", "setup", "env"}
-        if unknown:
-            raise ValueError(
-                f"{place}: unknown key {', '.join(sorted(unknown))}; known: command, setup, env"
-            )
-        command = table.get("command", [sys.executable])
-        setup = table.get("setup", "")
-        env = table.get("env", {})
-        if not _is_texts(command) or not command:
-            raise ValueError(f"{place}: command must be a list of texts, not {command!r}")
-        if not isinstance(setup, str):
-            raise ValueError(f"{place}: setup must be a text, not {setup!r}")
-        if not isinstance(env, dict) or not _is_texts(list(env.values())):
-            raise ValueError(f"{place}: env must be a table of texts, not {env!r}")
-        return cls(tuple(command), setup, tuple(sorted(env.items())))  # type: ignore[arg-type]  # checked above
-
-    def argv(self) -> tuple[str, ...]:
-        """Return the argument list that starts the interpreter, `setup` included."""
-        if not self.setup:
-            return self.command
-        return ("bash", "-c", f'{self.setup}\nexec "$@"', "accelbench", *self.command)
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+__all__ = ["DeviceConfig", "DeviceKind", "Found", "Unavailable"]
 
 
 @dataclass(frozen=True)

@@ -1,30 +1,48 @@
 """Ends a worker whose session vanished; runs as a process of its own, beside both.
 
-It waits on a pipe whose other end only the session holds: end of file means that the session is
-done or dead. A thread inside the worker could not do this: native code may hold the interpreter
-lock for ever. Standard library only: it is started as a plain script.
+On the session's host it waits on a pipe whose other end only the session holds: end of file means
+that the session is done or dead. On any other host it stands between the session and the worker,
+whose input it passes on, and waits for the end of that. A thread inside the worker could do
+neither: native code may hold the interpreter lock for ever. Standard library only: it is started as
+a plain script, or sent as text to an interpreter that has not even this package.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
+import time
 from pathlib import Path
+from typing import Any, Callable, Mapping
 
 RUN_VARIABLE = "ACCELBENCH_RUN_ID"
 """In the environment of a worker and so of all that it starts: how leftovers are recognised."""
 
+GUARD_VARIABLE = "ACCELBENCH_GUARD_ID"
+"""In the environment of what a guard started: the launchers in front of it are not its own."""
 
-def start(lifeline: int, run_id: str) -> subprocess.Popen[bytes]:
+FOLDER_VARIABLE = "ACCELBENCH_FOLDER"
+"""Names the folder that a guard made for its worker; it goes with the worker."""
+
+GRACE_SECONDS = 2.0
+"""How long a worker without its session may take to detach from its device."""
+
+
+def start(lifeline: int, run_id: str, grace_seconds: float = 0.0) -> subprocess.Popen[bytes]:
     """Start the watchdog of a run; `lifeline` is the pipe's reading end, closed here.
 
-    It leaves the session's process group: a Ctrl-C there must not end what guards the worker.
+    A launcher that hands the end of its input on gets `grace_seconds` for it: killed, srun would
+    leave its task behind. The watchdog leaves the session's process group: a Ctrl-C there must not
+    end what guards the worker.
     """
     try:
         return subprocess.Popen(
-            [sys.executable, "-S", "-E", __file__, str(lifeline), run_id],
+            [sys.executable, "-S", "-E", __file__, str(lifeline), run_id, str(grace_seconds)],
             pass_fds=[lifeline],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -35,24 +53,86 @@ def start(lifeline: int, run_id: str) -> subprocess.Popen[bytes]:
         os.close(lifeline)
 
 
-def belongs_to(process: Path, run_id: str) -> bool:
+def belongs_to(process: Path, run_id: str, variable: str = RUN_VARIABLE) -> bool:
     """Tell whether a folder of /proc is a process started under the run."""
     try:
         environment = (process / "environ").read_bytes().split(b"\0")
     except OSError:
         return False
-    return f"{RUN_VARIABLE}={run_id}".encode() in environment
+    return f"{variable}={run_id}".encode() in environment
 
 
-def end_all(run_id: str) -> None:
-    """Kill every process of the run but this one."""
+def end_all(
+    run_id: str, variable: str = RUN_VARIABLE, number: signal.Signals = signal.SIGKILL
+) -> None:
+    """Send a signal to every process of the run but this one."""
     for process in Path("/proc").iterdir():
         other = process.name.isdigit() and int(process.name) != os.getpid()
-        if other and belongs_to(process, run_id):
+        if other and belongs_to(process, run_id, variable):
             try:
-                os.kill(int(process.name), signal.SIGKILL)
+                os.kill(int(process.name), number)
             except OSError:
                 continue
+
+
+def is_there(run_id: str) -> bool:
+    """Tell whether any process of the run is left, other than this one."""
+    folders = [each for each in Path("/proc").iterdir() if each.name.isdigit()]
+    return any(belongs_to(each, run_id) for each in folders if int(each.name) != os.getpid())
+
+
+def guard(identity: str, boot: str, environment: Mapping[str, str]) -> None:
+    """Start a worker in this interpreter, pass its input on, and end all of it; does not return.
+
+    `boot` is the code that the worker's interpreter runs, `environment` what is added to its
+    environment: launchers pass on what they like. `identity` is unique to this guard. A death by
+    signal n ends this process as status 128 + n, the one form that ssh and srun hand on.
+    """
+    folder = tempfile.mkdtemp(prefix="accelbench-")
+    added = {GUARD_VARIABLE: identity, FOLDER_VARIABLE: folder}
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", boot],
+        stdin=subprocess.PIPE,
+        env={**os.environ, **environment, **added},
+        start_new_session=True,
+    )
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+    def end(*_: object) -> None:
+        threading.Thread(target=_end, args=(process, identity), daemon=True).start()
+
+    signal.signal(signal.SIGTERM, end)
+    threading.Thread(target=_pass_on, args=(process, end), daemon=True).start()
+    status = process.wait()
+    end_all(identity, GUARD_VARIABLE)
+    end_all(identity, GUARD_VARIABLE)  # once more: one of them may have been forking
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(status if status >= 0 else 128 - status)
+
+
+def _pass_on(process: subprocess.Popen[bytes], end: Callable[[], None]) -> None:
+    """Pass the session's words on to the worker; where they end, the worker ends."""
+    stdin: Any = process.stdin
+    while True:
+        block = os.read(0, 2**16)
+        if not block:
+            break
+        try:
+            stdin.write(block)
+            stdin.flush()
+        except OSError:  # the worker is gone, and who waits for it sees that
+            return
+    end()
+
+
+def _end(process: subprocess.Popen[bytes], identity: str) -> None:
+    """Ask a guard's worker and all that it started to end, wait, then kill."""
+    end_all(identity, GUARD_VARIABLE, signal.SIGTERM)
+    try:
+        process.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        end_all(identity, GUARD_VARIABLE)
 
 
 if __name__ == "__main__":
@@ -60,5 +140,8 @@ if __name__ == "__main__":
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     os.read(int(sys.argv[1]), 1)
+    until = time.monotonic() + float(sys.argv[3])
+    while time.monotonic() < until and is_there(sys.argv[2]):
+        time.sleep(0.05)
     end_all(sys.argv[2])
     end_all(sys.argv[2])  # once more: one of them may have been forking

@@ -20,12 +20,26 @@ class Tensors:
 
 
 @dataclass(frozen=True)
+class Augmentation:
+    """What random change is made to every batch of training inputs, on the device.
+
+    `apply` takes inputs (n, ...) and (n, `draws`) uniform random numbers in [0, 1), which both lie
+    on the device, and returns the changed inputs. The numbers are drawn on the CPU, from the run's
+    seed: every device and any number of replicas see the same changes.
+    """
+
+    draws: int
+    apply: Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
 class Training:
     """What a workload's `build(params)` returns.
 
     `loss` takes (outputs, targets) and returns a scalar. `optimizer` is called with the model's
     parameters once the model is on its device. `steps_per_epoch` makes an epoch of that many
-    steps, cycling over the training set, instead of one pass over it.
+    steps, cycling over the training set, instead of one pass over it. `augment` changes every
+    batch of training inputs at random.
     """
 
     model: nn.Module
@@ -36,6 +50,7 @@ class Training:
     shuffles: bool = True
     steps_per_epoch: Optional[int] = None
     test_batch: int = 1000
+    augment: Optional[Augmentation] = None
 
 
 def fused(

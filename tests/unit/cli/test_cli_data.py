@@ -23,7 +23,12 @@ def checkout(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 def test_the_list_says_what_is_ready_and_how_to_get_the_rest(tmp_path: Path) -> None:
     result = accelbench("data", "list", "--data-root", str(tmp_path / "data"))
     assert result.exit_code == 0
-    digits, mnist = result.output.splitlines()
+    cifar10, by_hand, digits, mnist = result.output.splitlines()
+    assert cifar10.split()[:2] == ["cifar10", "torchvision"]
+    assert by_hand == (
+        f"cifar10-jpeg  by hand      not in {tmp_path / 'data'} (cifar10-jpeg/train/airplane is "
+        "missing): lay it there, or set ACCELBENCH_DATA to where it lies"
+    )
     assert digits.split()[:3] == ["digits", "embedded", "ready,"]
     assert mnist.split()[:2] == ["mnist", "torchvision"]
     assert "run `accelbench data fetch mnist`" in mnist
@@ -36,7 +41,7 @@ def test_the_list_decodes_nothing(tmp_path: Path, home: Path) -> None:
     for name in names:
         (raw / f"{name}-ubyte").write_bytes(b"to decode this would find it damaged")
     said = accelbench("data", "list", "--data-root", str(tmp_path / "data")).output
-    digits, mnist = said.splitlines()
+    *_, digits, mnist = said.splitlines()
     assert digits.endswith("embedded     ready, not decoded yet")
     assert mnist.endswith("torchvision  found, not checked, not decoded yet")
     assert not list(tmp_path.rglob("decoded"))
@@ -48,7 +53,7 @@ def test_the_list_decodes_nothing(tmp_path: Path, home: Path) -> None:
 def test_the_list_names_the_fingerprint_of_what_is_decoded(tmp_path: Path) -> None:
     fetched = accelbench("data", "fetch", "digits", "--data-root", str(tmp_path))
     fingerprint = fetched.output.strip().rpartition(" ")[2].rstrip(")")
-    listed = accelbench("data", "list", "--data-root", str(tmp_path)).output.splitlines()[0]
+    listed = accelbench("data", "list", "--data-root", str(tmp_path)).output.splitlines()[2]
     assert listed.endswith(f"ready, fingerprint {fingerprint}")
 
 
@@ -73,9 +78,10 @@ def test_fetching_an_embedded_set_only_prepares_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["path", "fetch"])
 def test_an_unknown_set_is_one_line(command: str) -> None:
-    result = accelbench("data", command, "cifar")
+    result = accelbench("data", command, "imagenet")
     assert result.exit_code == 1
-    assert result.output == "Error: unknown data set 'cifar'; known: digits, mnist\n"
+    known = "cifar10, cifar10-jpeg, digits, mnist"
+    assert result.output == f"Error: unknown data set 'imagenet'; known: {known}\n"
 
 
 def test_a_missing_set_names_the_command_that_fetches_it(tmp_path: Path) -> None:

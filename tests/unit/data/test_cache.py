@@ -79,6 +79,21 @@ def test_the_index_states_the_fingerprint(tmp_path: Path, home: Path) -> None:
     assert index["fingerprint"] == files.fingerprint
 
 
+def test_a_set_that_is_known_by_its_files_is_still_checked_for_what_was_decoded(
+    tmp_path: Path, home: Path, counted: tuple[Counted, DataSet]
+) -> None:
+    counter, data = counted
+    named = replace(data, identify=lambda _root, size: f"files-{size[0]}")
+    files = prepare(named, tmp_path, (8, 8))
+    assert files.fingerprint == "files-8"
+    assert prepare(named, tmp_path, (8, 8)) == files
+    assert counter.calls == 1
+    labels = Path(files.directory, "train_labels.npy")
+    labels.write_bytes(labels.read_bytes()[:-1] + b"\7")
+    assert prepare(named, tmp_path, (8, 8)) == files
+    assert counter.calls == 2
+
+
 def test_a_root_that_cannot_be_written_falls_back_to_the_users_cache(
     tmp_path: Path, home: Path, counted: tuple[Counted, DataSet]
 ) -> None:

@@ -73,3 +73,12 @@ def test_the_weights_of_every_pixel_sum_to_one(source: int, target: int) -> None
     assert matrix.shape == (target, source)
     assert np.allclose(matrix.sum(1), 1)
     assert (matrix >= 0).all()
+
+
+def test_colour_is_resized_channel_by_channel() -> None:
+    image = np.random.RandomState(2).randint(0, 256, (2, 5, 7, 3)).astype(np.uint8)
+    found = resize(image, (4, 9))
+    assert found.shape == (2, 4, 9, 3)
+    for channel in range(3):
+        assert np.array_equal(found[..., channel], resize(image[..., channel], (4, 9)))
+    assert resize(image, (5, 7)) is image

@@ -10,6 +10,7 @@ import pytest
 from accelbench.options import Options
 from accelbench.records import DIVERGED, Outcome, Run, Verdict
 from accelbench.report.summary import footer, rendered
+from accelbench.report.tables import Paper
 from accelbench.session import Session, opened
 
 MakeRun = Callable[..., Run]
@@ -30,7 +31,7 @@ def session(options: Options, make_run: MakeRun) -> Session:
 
 
 def table(session: Session, verbose: bool = False, colour: bool = False) -> list[str]:
-    return rendered(session, 120, verbose=verbose, colour=colour)
+    return rendered(session, Paper(120, colour), verbose=verbose)
 
 
 def test_each_gated_metric_is_a_row_with_all_that_was_judged(session: Session) -> None:
@@ -70,7 +71,7 @@ def test_a_run_without_gates_is_a_row_of_its_state(session: Session, make_run: M
 def test_a_long_name_is_folded_and_no_number_is_cut(session: Session, make_run: MakeRun) -> None:
     run = make_run(workload="w" * 60, params=tuple((f"parameter_{i}", i) for i in range(5)))
     session.outcomes[:] = [("a", Outcome(run, (Verdict("loss", "passed", 0.123456789),)))]
-    text = "\n".join(rendered(session, 110, verbose=False, colour=False))
+    text = "\n".join(rendered(session, Paper(110, colour=False), verbose=False))
     assert "0.12346" in text
     assert "passed" in text
     assert "parameter_4=4" in text.replace("\n", "")

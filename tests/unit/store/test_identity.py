@@ -76,3 +76,9 @@ def test_differences_in_treatment_name_theirs_and_ours(make_run: MakeRun) -> Non
     )
     assert treatment_differences(ours, (ours,)) == ()
     assert treatment_differences(ours, ()) == ()
+
+
+def test_what_moves_by_itself_is_no_difference(make_run: MakeRun) -> None:
+    ours = make_run(treatment=(("at_start_gpu_temperature_celsius", 41), ("gpu_ecc", "on")))
+    theirs = (make_run(treatment=(("at_start_gpu_temperature_celsius", 34), ("gpu_ecc", "off"))),)
+    assert treatment_differences(ours, theirs) == ("gpu_ecc: off -> on",)

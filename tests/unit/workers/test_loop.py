@@ -18,7 +18,15 @@ import pytest
 from accelbench.records import Epoch, Evaluation
 from accelbench.workers.clock import PhaseClock
 from accelbench.workers.host import LoadMeter
-from accelbench.workers.loop import Instruments, Progress, split, timed_window, train
+from accelbench.workers.loop import (
+    HOST,
+    DeviceClock,
+    Instruments,
+    Progress,
+    split,
+    timed_window,
+    train,
+)
 from accelbench.workers.ways.own import Stepper
 
 
@@ -137,6 +145,135 @@ def test_a_slow_synchronisation_belongs_to_the_last_steps_computation() -> None:
     engine.synchronize = lambda: time.sleep(next(calls))  # type: ignore[method-assign]  # a queue
     _, compute = split(timed_window(engine, []))
     assert compute[-1] >= 0.05
+
+
+# ------------------------------------------------------------------------------------ device clocks
+class Queue(Device):
+    """A device that works later: each thing queued takes 10 ns, all is done at a synchronisation.
+
+    Its stamps are places in the queue, worth nothing before the device has come to them.
+    """
+
+    def __init__(self, steps: int) -> None:
+        super().__init__([[1.0] * steps])
+        self.queued = self.done = self.prepared = 0
+        self.clock = DeviceClock(self.stamp, self.read, self.prepare, queued=True)
+
+    def prepare(self, stamps: int) -> None:
+        self.calls.append("prepare")
+        self.prepared = stamps
+
+    def stamp(self) -> int:
+        self.calls.append("stamp")
+        self.prepared -= 1
+        return self.queued
+
+    def read(self, stamps: list[int]) -> list[int]:
+        self.calls.append("read stamps")
+        assert max(stamps) <= self.done
+        return [10 * place for place in stamps]
+
+    def fetch(self, step: int) -> int:
+        self.queued += 1
+        return step
+
+    def update(self, batch: int) -> Any:  # noqa: ARG002  # a step of any size
+        self.queued += 3
+        return SimpleNamespace(handle=1.0)
+
+    def synchronize(self) -> None:
+        super().synchronize()
+        self.done = self.queued
+
+
+def test_stamps_of_a_device_are_read_once_after_the_one_synchronisation_at_the_end() -> None:
+    engine = Queue(2)
+    stamps = timed_window(engine, [])
+    inside = ["stamp", "begin", "stamp", "stamp", "stamp", "stamp", "stamp"]
+    assert engine.calls == ["prepare", "synchronize", *inside, "synchronize", "read stamps"]
+    assert engine.prepared == 0
+    assert stamps == [0, 10, 40, 50, 80, 80]
+    data, compute = split(stamps)
+    assert [round(each * 1e9) for each in data] == [10, 10]
+    assert [round(each * 1e9) for each in compute] == [30, 30]
+
+
+def test_an_epoch_lasts_as_long_as_on_the_devices_clock() -> None:
+    heard = Heard()
+    recording = train(Queue(3), 1, heard.instruments)
+    assert recording.epochs[0].seconds == pytest.approx(120e-9)
+    assert recording.epochs[0].data_seconds == pytest.approx(30e-9)
+    assert recording.compute_seconds == pytest.approx([30e-9] * 3)
+
+
+def test_an_engine_without_a_clock_of_its_own_is_timed_by_the_hosts() -> None:
+    before = time.perf_counter_ns()
+    stamps = timed_window(Device([[1.0, 2.0]]), [])
+    assert before <= stamps[0]
+    assert stamps[-1] <= time.perf_counter_ns()
+    engine = Device([[1.0, 2.0]])
+    engine.clock = DeviceClock(iter([1, 2, 4, 8, 16, 32]).__next__, list)  # type: ignore[attr-defined]  # optional
+    assert timed_window(engine, []) == [1, 2, 4, 8, 16, 32]
+    assert HOST.now is time.perf_counter_ns
+
+
+def test_a_host_clocks_last_stamp_comes_after_the_synchronisation() -> None:
+    engine = Device([[1.0]])
+    synchronize, ended = engine.synchronize, [0]
+
+    def slow() -> None:
+        synchronize()
+        time.sleep(0.002)
+        ended[0] = time.perf_counter_ns()
+
+    engine.synchronize = slow  # type: ignore[method-assign]  # a look from inside
+    assert timed_window(engine, [])[-1] >= ended[0]
+
+
+# ------------------------------------------------------------------------ several steps an update
+class Executions(Device):
+    """An engine whose update makes up to 4 steps of an epoch of 10; the losses count the steps."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__([[0.0] * 10] * epochs)
+        self.steps_per_update = 4
+        self.made = 0
+        self.seen: list[int] = []
+        self.progress = Progress()
+
+    def fetch(self, step: int) -> int:
+        self.calls.append(f"fetch {step}")
+        return min(self.steps_per_update, self.steps_per_epoch - step)
+
+    def update(self, batch: int) -> Any:
+        time.sleep(0.005 * batch)
+        self.seen.append(self.progress.steps)
+        losses = [float(self.made + each) for each in range(batch)]
+        self.made += batch
+        return losses
+
+    def read_losses(self, losses: list[Any]) -> list[float]:
+        return [loss for update in losses for loss in update]
+
+
+def test_an_update_of_several_steps_counts_as_so_many_and_they_share_its_time() -> None:
+    heard, engine = Heard(), Executions(2)
+    engine.progress = heard.progress
+    recording = train(engine, 2, heard.instruments)
+    fetched = [call for call in engine.calls if call.startswith("fetch")]
+    assert fetched == ["fetch 0", "fetch 4", "fetch 8"] * 2
+    assert recording.losses == [float(step) for step in range(20)]
+    for number, epoch in enumerate(recording.epochs):
+        assert (epoch.weight_updates, epoch.samples) == (10, 40)
+        steps = recording.compute_seconds[10 * number : 10 * number + 10]
+        assert epoch.compute_seconds == pytest.approx(math.fsum(steps))
+    assert len(recording.data_seconds) == len(recording.compute_seconds) == 20
+    assert len(set(recording.compute_seconds[:4])) == 1
+    assert all(seconds >= 0.005 for seconds in recording.compute_seconds)
+    assert engine.seen == [0, 4, 8, 10, 14, 18]
+    assert heard.progress.steps == 20
+    first_update = math.fsum(recording.data_seconds[:4]) + math.fsum(recording.compute_seconds[:4])
+    assert heard.clock.seconds["first_step"] >= 0.999 * first_update
 
 
 # ----------------------------------------------------------------------------------------- training

@@ -187,10 +187,10 @@ def test_training_learns_and_losses_stay_tensors_until_they_are_read(
 def test_evaluation_is_without_dropout_and_training_goes_on_with_it(start: Start) -> None:
     engine = start()
     assert engine.evaluate() == engine.evaluate()
-    assert engine._model.training
+    assert engine._module.training
     engine.begin_epoch()
     images, _ = engine.fetch(0)
-    assert not engine._model(images).equal(engine._model(images))
+    assert not engine._module(images).equal(engine._module(images))
 
 
 def test_evaluation_is_the_mean_over_the_test_set_however_it_is_batched(start: Start) -> None:
@@ -208,9 +208,9 @@ def test_evaluation_agrees_with_the_model_applied_by_hand(
     found = engine.evaluate()
     images = np.load(files.directory + "/test_images.npy").astype(np.float32) / 255
     labels = torch.from_numpy(np.load(files.directory + "/test_labels.npy").astype(np.int64))
-    engine._model.eval()
+    engine._module.eval()
     with torch.no_grad():
-        outputs = engine._model(torch.from_numpy(images)[:, None])
+        outputs = engine._module(torch.from_numpy(images)[:, None])
     loss = torch.nn.functional.cross_entropy(outputs, labels)
     assert found.loss == pytest.approx(float(loss), rel=1e-5)
     assert found.accuracy == pytest.approx(float((outputs.argmax(1) == labels).float().mean()))
@@ -238,7 +238,7 @@ def test_a_workload_that_does_not_classify_has_a_loss_and_no_accuracy(
         Job(spec, "made.py", "torch", None), made, Params({"batch_size": 2}), lambda _phase: None
     )
     found = engine.evaluate()
-    weight, bias = (float(each.detach()) for each in engine._model.parameters())
+    weight, bias = (float(each.detach()) for each in engine._module.parameters())
     by_hand = sum((weight * x + bias - 2 * x) ** 2 for x in (1.0, 2.0))
     assert found.loss == pytest.approx(by_hand, rel=1e-6)
     assert (found.accuracy, found.samples) == (None, 2)
@@ -247,7 +247,7 @@ def test_a_workload_that_does_not_classify_has_a_loss_and_no_accuracy(
 # ------------------------------------------------------------------------------------------- set-up
 def test_channels_last_reaches_the_weights(torch: Any, start: Start) -> None:
     def format_of(engine: Any) -> bool:
-        weight = next(iter(engine._model.parameters()))
+        weight = next(iter(engine._module.parameters()))
         return bool(weight.is_contiguous(memory_format=torch.channels_last))
 
     images = {"model": torch.nn.Sequential(torch.nn.Conv2d(2, 4, 3), torch.nn.Flatten())}
