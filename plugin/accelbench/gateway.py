@@ -8,9 +8,9 @@ an argument list; what it prints before a marker goes to the run's log; then exe
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,29 +21,15 @@ import psutil
 from execnet import gateway_base, gateway_bootstrap
 
 import accelbench
-from accelbench.runlog import LARGEST_BYTES
+from accelbench import boot, processes
+from accelbench.interpreter import Interpreter
+from accelbench.parcel import Parcel, ParcelError
+from accelbench.runlog import LARGEST_BYTES, tail
 from accelbench.workers import watchdog
-from accelbench.workers.watchdog import RUN_VARIABLE
+from accelbench.workers.watchdog import GRACE_SECONDS, RUN_VARIABLE
 
-_MARKER = b"accelbench-worker-ready\n"
-_BOOT = (
-    "import sys;sys.stdout.write('accelbench-worker-ready\\n');sys.stdout.flush();"
-    "exec(eval(sys.stdin.readline()))"
-)
-# The worker's interpreter has its own packages: only this one package is added to them, and
-# nothing that lies beside it.
-_SERVE = """
-import importlib.util, os, sys
-folder, log = channel.receive()
-os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 1)
-os.dup2(1, 2)
-spec = importlib.util.spec_from_file_location(
-    "accelbench", os.path.join(folder, "__init__.py"), submodule_search_locations=[folder])
-sys.modules["accelbench"] = module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-from accelbench.workers.entry import serve
-serve(channel)
-"""
+_SSH_FAILED = 255
+"""ssh's own exit status; it stands for a command that a signal ended, too."""
 
 
 class AttachError(Exception):
@@ -57,30 +43,53 @@ class Worker:
     """
 
     def __init__(
-        self, argv: Sequence[str], env: Mapping[str, str], log: Path, held: Sequence[int]
+        self,
+        interpreter: Interpreter | Sequence[str],
+        env: Mapping[str, str],
+        log: Path,
+        held: Sequence[int],
     ) -> None:
-        """Start the interpreter; `held` are lock descriptors that it shall inherit."""
-        self.run_id = env[RUN_VARIABLE]
+        """Start the interpreter, which a plain argument list starts on this host.
+
+        `env` is added to its environment, and names the run. `held` are lock descriptors that it
+        shall inherit. AttachError where there is no such program.
+        """
+        if not isinstance(interpreter, Interpreter):
+            interpreter = Interpreter(tuple(interpreter))
+        # Of the ranks of one run each ends its own alone; and what runs behind a guard is the
+        # guard's to end, be its host this one.
+        own = secrets.token_hex(8)
+        self.run_id = f"{env[RUN_VARIABLE]}/{own}"
+        theirs = f"{env[RUN_VARIABLE]}@{own}" if interpreter.host else self.run_id
+        self._interpreter, self._log = interpreter, log
+        self._env = {**env, RUN_VARIABLE: theirs}
+        self._gateway: Any = None
+        self._guarded = False
         reading, self._lifeline = os.pipe()
-        self._watchdog = watchdog.start(reading, self.run_id)
+        self._grace_seconds = GRACE_SECONDS + 1.0 if interpreter.host else 0.0
+        self._watchdog = watchdog.start(reading, self.run_id, self._grace_seconds)
         try:
-            with log.open("ab") as sink:
-                self._process = subprocess.Popen(
-                    [*argv, "-u", "-c", _BOOT],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=sink,
-                    env={**os.environ, **env},
-                    pass_fds=held,
-                    start_new_session=True,
-                )
+            self._process = self._start(held)
         except OSError as error:
             os.close(self._lifeline)
             self._watchdog.wait()
-            raise AttachError(f"cannot start {argv[0]}: {error.strerror}") from None
+            program = (*interpreter.ssh, *interpreter.argv)[0]
+            raise AttachError(f"cannot start {program}: {error.strerror}") from None
         self._root = psutil.Process(self._process.pid)  # by its start time too: pids are reused
-        self._log = log
-        self._gateway: Any = None
+
+    def _start(self, held: Sequence[int]) -> subprocess.Popen[bytes]:
+        line = self._interpreter.line(("-u", "-c", boot.BOOT), self._env)
+        added = {} if self._interpreter.ssh else self._env
+        with self._log.open("ab") as sink:
+            return subprocess.Popen(
+                line,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=sink,
+                env={**os.environ, **added, RUN_VARIABLE: self.run_id},
+                pass_fds=held,
+                start_new_session=True,
+            )
 
     def attach(self, job: str) -> Any:  # noqa: ANN401  # execnet has no types
         """Wait for the interpreter, send it the job, and return the channel; AttachError.
@@ -89,16 +98,36 @@ class Worker:
         """
         try:
             self._skip_noise()
-            spec = execnet.XSpec("popen//python=python")
-            spec.id = "worker"  # execnet pastes it into source: nothing of the user's may be in it
-            spec.execmodel = "main_thread_only"
-            streams = _Streams(self._process)
-            self._gateway = gateway_bootstrap.bootstrap(streams, spec)
-            channel = self._gateway.remote_exec(_SERVE)
-            channel.send((str(Path(accelbench.__file__).parent), str(self._log)))
-            channel.send(job)
+            if self._interpreter.host:
+                self._put_guard_in_front()
+            return self._send(job)
         except (OSError, EOFError, AssertionError):
-            raise AttachError(f"the interpreter ended at once ({self.exit_text()})") from None
+            raise AttachError(self._ended_at_once()) from None
+        except (execnet.RemoteError, ParcelError) as error:
+            last = str(error).strip().rpartition("\n")[2]
+            raise AttachError(f"{self._interpreter.host}: {last}") from None
+
+    def _put_guard_in_front(self) -> None:
+        """Have the interpreter start another one, and stand guard in front of it."""
+        stdin = cast("IO[bytes]", self._process.stdin)
+        stdin.write(boot.guard_line(self._env))
+        stdin.flush()
+        self._skip_noise()
+        self._guarded = True
+
+    def _send(self, job: str) -> Any:  # noqa: ANN401  # execnet has no types
+        spec = execnet.XSpec("popen//python=python")
+        spec.id = "worker"  # execnet pastes it into source: nothing of the user's may be in it
+        spec.execmodel = "main_thread_only"
+        self._gateway = gateway_bootstrap.bootstrap(_Streams(self._process), spec)
+        if self._guarded:
+            channel = self._gateway.remote_exec(boot.SERVE_ELSEWHERE)
+            channel.send(boot.sources())
+            job = Parcel.of(job).deliver(channel)
+        else:
+            channel = self._gateway.remote_exec(boot.SERVE_HERE)
+            channel.send((str(Path(accelbench.__file__).parent), str(self._log)))
+        channel.send(job)
         return channel
 
     def _skip_noise(self) -> None:
@@ -115,11 +144,18 @@ class Worker:
                     raise AttachError(
                         f"the command printed over {LARGEST_BYTES >> 20} MiB and started no worker"
                     )
-                if line.endswith(_MARKER):
-                    sink.write(line[: -len(_MARKER)])
+                if line.endswith(boot.MARKER):
+                    sink.write(line[: -len(boot.MARKER)])
                     return
                 sink.write(line)
                 sink.flush()
+
+    def _ended_at_once(self) -> str:
+        """Say how the interpreter ended before it was up; a failed ssh in its own words."""
+        how, said = self.exit_text(), tail(self._log, lines=1).strip()
+        if self._interpreter.ssh and self._process.poll() == _SSH_FAILED and said:
+            return f"ssh {self._interpreter.host}: {said}"
+        return f"the interpreter ended at once ({how})"
 
     @property
     def alive(self) -> bool:
@@ -132,33 +168,56 @@ class Worker:
             code = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             return "still running"
+        if self._interpreter.ssh and code == _SSH_FAILED:
+            return f"connection to {self._interpreter.host} lost"
+        if self._interpreter.host and 128 < code < _SSH_FAILED:  # as shells, ssh and srun say it
+            code = 128 - code
         return f"killed by signal {-code}" if code < 0 else f"exit status {code}"
 
     def kill(self) -> None:
         """Kill all that was started so far, at once; `end` must still follow.
 
-        All: a launcher's child would keep the pipe open on which `attach` waits.
+        All: a launcher's child would keep the pipe open on which `attach` waits. A launcher to
+        another host is asked first: killed, srun would leave its task behind.
         """
         with suppress(psutil.NoSuchProcess):
+            if self._interpreter.host:
+                processes.end(processes.tree(self._root), self._grace_seconds)
             # The first process first: a shell would report its child's end in the log.
-            _signal([*reversed(_tree(self._root))], signal.SIGKILL)
-        _signal(_started_under(self.run_id), signal.SIGKILL)
+            processes.send([*reversed(processes.tree(self._root))], signal.SIGKILL)
+        processes.send(processes.started_under(self.run_id), signal.SIGKILL)
 
     def finish(self, timeout_seconds: float) -> None:
         """Let a worker that is done end by itself, so that its interpreter can clean up."""
         with suppress(OSError):
-            cast("IO[bytes]", self._process.stdin).close()
+            if self._guarded:  # the end of its input would make the guard end it
+                self._gateway._send(gateway_base.Message.GATEWAY_TERMINATE)
+            else:
+                cast("IO[bytes]", self._process.stdin).close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=timeout_seconds)
+
+    def let_go(self) -> None:
+        """Have a guard on another host end all that is there, without waiting for it.
+
+        Of several workers that shall end, each is let go before the first is waited for.
+        """
+        if self._guarded:
+            with suppress(OSError):
+                cast("IO[bytes]", self._process.stdin).close()
 
     def end(self, grace_seconds: float = 2.0) -> None:
         """End the whole process tree and everything that was started under this run."""
         try:
+            self.let_go()
+            if self._guarded:  # it answers when nothing of the worker is left
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(timeout=self._grace_seconds)
             with suppress(psutil.NoSuchProcess):
-                _end(_tree(self._root), grace_seconds)
+                processes.end(processes.tree(self._root), grace_seconds)
         finally:  # a second Ctrl-C ends the grace, and nothing else
             os.close(self._lifeline)  # the watchdog kills whatever had left the tree
-            _end(_started_under(self.run_id), 0.0)
+            processes.end(processes.started_under(self.run_id), 0.0)
         self._process.wait()
         self._watchdog.wait()
         for stream in (self._process.stdin, self._process.stdout):
@@ -183,49 +242,3 @@ class _Streams(gateway_base.Popen2IO):  # type: ignore[misc]  # execnet has no t
 
     def kill(self) -> None:
         self._process.kill()
-
-
-def _tree(root: psutil.Process) -> list[psutil.Process]:
-    return [*root.children(recursive=True), root]
-
-
-def _started_under(run_id: str) -> list[psutil.Process]:
-    """Return the processes of this user that carry the run's id in their environment."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if process.environ().get(RUN_VARIABLE) == run_id:
-                found.append(process)
-    return found
-
-
-def _end(processes: list[psutil.Process], grace_seconds: float) -> None:
-    """Ask, wait, then kill: an SDK may want to detach from its device."""
-    if grace_seconds:
-        _signal(processes, signal.SIGTERM)
-        processes = _still_running(processes, grace_seconds)
-    _signal(processes, signal.SIGKILL)
-    _still_running(processes, 5.0)
-
-
-def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
-    for process in processes:
-        with suppress(psutil.Error):
-            process.send_signal(number)
-
-
-def _still_running(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Wait until all are gone or `seconds` are over; a zombie awaits only its parent's notice."""
-    end = time.perf_counter() + seconds
-    while True:
-        processes = [each for each in processes if not _gone(each)]
-        if not processes or time.perf_counter() > end:
-            return processes
-        time.sleep(0.01)
-
-
-def _gone(process: psutil.Process) -> bool:
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return True

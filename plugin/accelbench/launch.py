@@ -11,9 +11,10 @@ from accelbench.devices import DeviceConfig, Found, kind_of
 from accelbench.following import Following
 from accelbench.gateway import AttachError
 from accelbench.limits import Limits, TimedOutError, Watch
+from accelbench.plan import Plan
 from accelbench.progress import Listener, Progress
 from accelbench.records import Job, Provenance, Run, State
-from accelbench.team import Plan, Team
+from accelbench.team import Team
 
 
 @dataclass(frozen=True)

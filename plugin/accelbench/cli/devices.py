@@ -7,20 +7,27 @@ import shlex
 import click
 
 from accelbench.cli._common import one_line_errors, settings
-from accelbench.devices import Found, default_ids, kind_of
+from accelbench.devices import DeviceConfig, Found, default_ids, kind_of
+from accelbench.devices.elsewhere import replicas
 from accelbench.lease import lock_folder
+from accelbench.workers.watchdog import RUN_VARIABLE
 
 
 @click.command()
 @click.option("--explain", metavar="ID", help="Show one device: its command, what was found.")
 @one_line_errors
 def command(explain: str | None) -> None:
-    """List the devices, and for each whether it is there."""
+    """List the devices, and for each whether it is there.
+
+    Beside those on offer by default: those that pyproject.toml configures, such as xpu-2, hpu-8,
+    npu-1, mlu-1, musa-1 or mps, which torch in the device's interpreter is asked for.
+    """
     configured = settings()
     if explain is not None:
         _explain(explain)
         return
-    for device in default_ids():
+    ids = default_ids()
+    for device in (*ids, *(name for name, _ in configured.devices if name not in ids)):
         found = kind_of(device).find(device, configured.device_config(device))
         text = found.model if isinstance(found, Found) else f"absent: {found.reason}"
         click.echo(f"{device:<10} {text}")
@@ -32,9 +39,7 @@ def _explain(device: str) -> None:
     found = kind.find(device, config)
     click.echo(f"device       {device}")
     click.echo(f"markers      {', '.join(kind.marks(device))}")
-    click.echo(f"command      {shlex.join([*config.argv(), '-u', '-c', '<accelbench worker>'])}")
-    for key, value in config.env:
-        click.echo(f"environment  {key}={value}")
+    _explain_commands(config, replicas(device))
     if isinstance(found, Found):
         click.echo(f"found        {found.model}")
         click.echo(f"units        {', '.join(found.units)} (lock files in {lock_folder()})")
@@ -42,3 +47,20 @@ def _explain(device: str) -> None:
             click.echo(f"{key:<12} {value}")
     else:
         click.echo(f"missing      {found.reason}")
+
+
+def _explain_commands(config: DeviceConfig, world: int) -> None:
+    """Show how each rank is started, with the host it is on; equal commands are shown once."""
+    shown: dict[str, list[int]] = {}
+    for rank in range(world):
+        env = config.environment(rank, world)
+        interpreter = config.interpreter(rank, world)
+        line = interpreter.line(("-u", "-c", "<accelbench worker>"), {**env, RUN_VARIABLE: "<run>"})
+        told = [f"host         {interpreter.host}"] if interpreter.host else []
+        told += [f"command      {shlex.join(line)}"]
+        told += [f"environment  {key}={value}" for key, value in env.items()]
+        shown.setdefault("\n".join(told), []).append(rank)
+    for text, ranks in shown.items():
+        if len(shown) > 1:
+            click.echo(f"ranks        {', '.join(map(str, ranks))}")
+        click.echo(text)
