@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accelbench.fixtures import trains
+from accelbench.verdict.evidence import SCREEN
 
 if TYPE_CHECKING:
     from accelbench.records import Outcome, Run
@@ -47,14 +48,16 @@ def _is_skip_by_only(mark: pytest.Mark) -> bool:
 def record(config: pytest.Config, outcomes: Sequence[tuple[str, Outcome]]) -> None:
     """Add `<test>:epoch` and `<test>:data_loading` for every training, sorted by test.
 
-    A test's second training adds its number to the name. Confirming and reference runs add nothing.
+    A test's second training adds its number to the name. Only what a test had judged by a baseline
+    counts: confirming and reference runs, and those that it compared itself, add nothing.
     """
     session = getattr(config, "_benchmarksession", None)
     if session is None or config.getoption("benchmark_disable"):
         return
     seen: dict[str, int] = {}
     for test, outcome in sorted(outcomes, key=lambda pair: pair[0]):
-        if not outcome.expected:  # the readings of a broken run are no benchmark
+        # The readings of a broken run are no benchmark.
+        if not outcome.expected or outcome.run.spec.role != SCREEN:
             continue
         number = seen[test] = seen.get(test, 0) + 1
         name = test if number == 1 else f"{test}:{number}"

@@ -147,7 +147,7 @@ class Declaration:
 
     def mode(self, name: str) -> str:
         """Return a mode in which this workload can be trained; DeclarationError."""
-        modes = way(self.trained_by).modes
+        modes = dict(way(self.trained_by).modes)
         if name not in modes:
             raise DeclarationError(
                 f"workload {self.name}: mode is one of {', '.join(modes)}, not {name!r}"

@@ -37,6 +37,9 @@ GATES_MARKER = (
 )
 
 
+TIERS_MARKER = "tiers(name, ...): the tiers in which a test trains; in the others it has no device"
+
+
 def parametrize(metafunc: pytest.Metafunc) -> None:
     """Give a test its devices, each with exactly its marks, and its cells of the tier."""
     options = metafunc.config.stash[OPTIONS]
@@ -47,9 +50,14 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
         devices = [
             pytest.param(device, id=device, marks=_marks(device))
             for device in options.devices
-            if _suits(device, metafunc.fixturenames, options)
+            if _in_tier(metafunc, options) and _suits(device, metafunc.fixturenames, options)
         ]
         metafunc.parametrize(DEVICE, devices, indirect=True)
+
+
+def _in_tier(metafunc: pytest.Metafunc, options: Options) -> bool:
+    marker = metafunc.definition.get_closest_marker("tiers")
+    return marker is None or options.tier in marker.args
 
 
 def _suits(device: str, names: Sequence[str], options: Options) -> bool:

@@ -38,6 +38,7 @@ class Options:
     seeds: int
     screen: float
     history: Path | None = None
+    reference_device: str = "cpu"
 
 
 OPTIONS = pytest.StashKey[Options]()
@@ -178,6 +179,9 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("accelbench_baselines", "folder of baselines", default="baselines")
     parser.addini("accelbench_history", "folder of history; empty for none", default=HISTORY)
     parser.addini("accelbench_devices", "device ids to offer", type="args", default=[])
+    parser.addini(
+        "accelbench_reference_device", "device that others are to agree with", default="cpu"
+    )
 
 
 def parse(config: pytest.Config) -> Options:
@@ -222,6 +226,7 @@ def _parse(config: pytest.Config) -> Options:
         seeds=seeds,
         screen=screen,
         history=_history(config),
+        reference_device=_known([config.getini("accelbench_reference_device")])[0],
     )
 
 

@@ -62,7 +62,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 def pytest_configure(config: pytest.Config) -> None:
     """Parse the options and register the markers; controller and workers get plugins of theirs."""
     options.configure(config)
-    config.addinivalue_line("markers", fixtures.GATES_MARKER)
+    for marker in (fixtures.GATES_MARKER, fixtures.TIERS_MARKER):
+        config.addinivalue_line("markers", marker)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Controller(config), "accelbench-controller")
     elif distribution.PLANS in config.workerinput:

@@ -18,6 +18,9 @@ TRAJECTORY_STEPS = 32
 INLINE = "inline"
 """The data set of a workload that holds its data itself, in its file."""
 
+AT_START = "at_start_"
+"""How a treatment's name begins that moves by itself (a temperature): no difference to speak of."""
+
 
 def _object(default: Pairs = ()) -> Pairs:
     """Mark a field of pairs that JSON shows as an object."""
@@ -308,6 +311,7 @@ class Outcome:
     """What a test says of one training: travels in the report's user_properties.
 
     `judgements`: the cases behind its verdicts, one JSON text each, as they are stored.
+    `published`: figures of a report to show beside it, by name.
     """
 
     run: Run
@@ -316,3 +320,4 @@ class Outcome:
     expected: bool = True
     message: str = ""
     judgements: Tuple[str, ...] = ()
+    published: Pairs = _object()

@@ -56,6 +56,13 @@ class Session:
         for judgement in outcome.judgements:
             self.history.keep_judgement(outcome.run.provenance.session_id, judgement)
 
+    def by_test(self) -> dict[str, list[Outcome]]:
+        """Return the outcomes of each test, in the order they came."""
+        found: dict[str, list[Outcome]] = {}
+        for test, outcome in self.outcomes:
+            found.setdefault(test, []).append(outcome)
+        return found
+
     def finish(self, required: tuple[str, ...]) -> None:
         """Write what is to be written; `errors` then holds what must not pass as green."""
         used = {outcome.run.spec.device for _, outcome in self.outcomes}

@@ -111,6 +111,13 @@ def chance(dataset: str) -> float:
     return 0.0 if dataset == INLINE else 1 / data.dataset(dataset).classes
 
 
+def refused(declaration: Declaration, cell: Cell, place: Place) -> str | None:
+    """Return why a cell cannot be trained where it should; None where it can."""
+    device = place.device
+    hosts = len(set(place.config.hosts(device.replicas)))
+    return ways.way(declaration.trained_by).refusal(device, cell.mode, hosts)
+
+
 def missing_framework(declaration: Declaration, config: DeviceConfig) -> str | None:
     """Return why a workload's framework is not there, as far as this interpreter can tell."""
     if config.setup or config.ssh or config.command != (sys.executable,):

@@ -2,8 +2,8 @@
 
 A way to train is one file under workers/ways. How it makes several replicas: `processes`, one
 process each, which meet; `inside`, all in one process; `one`, not at all (`REPLICAS`). `PLATFORMS`
-lists the platforms that it can train on; empty: any. `MODES`: how it can run a step, the first
-being its usual one; each is a series of its own.
+lists the platforms that it can train on; empty: any. `MODES`: how it can run a step, each with the
+platforms that it needs; the first is its usual one, each is a series of its own.
 """
 
 from __future__ import annotations
@@ -15,25 +15,35 @@ from pathlib import Path
 from typing import Literal, cast
 
 import accelbench
+from accelbench.devices import Found
 
 Replicas = Literal["processes", "inside", "one"]
 
 
 @dataclass(frozen=True)
 class Way:
-    """A way to train, as its file declares it."""
+    """A way to train, as its file declares it; `modes` by name, with the platforms each needs."""
 
     name: str
     replicas: Replicas
     platforms: tuple[str, ...]
-    modes: tuple[str, ...] = ("eager",)
+    modes: tuple[tuple[str, tuple[str, ...]], ...] = (("eager", ()),)
 
-    def refusal(self, device: str, replicas: int, platform: str) -> str | None:
-        """Return why this way cannot train on a device; None where it can."""
-        if self.platforms and platform not in self.platforms:
-            return f"what is trained by {self.name!r} cannot use {device}: it runs on the cpu only"
-        if replicas > 1 and self.replicas == "one":
+    def refusal(self, found: Found, mode: str = "eager", hosts: int = 1) -> str | None:
+        """Return why this way cannot train on a device, over so many hosts; None where it can."""
+        device = found.device
+        if self.platforms and found.platform not in self.platforms:
+            return (
+                f"what is trained by {self.name!r} runs on {' and '.join(self.platforms)} alone, "
+                f"not on {device}"
+            )
+        if found.replicas > 1 and self.replicas == "one":
             return f"what is trained by {self.name!r} has one replica: use -m cpu, not {device}"
+        if hosts > 1 and self.replicas == "inside":
+            return f"what is trained by {self.name!r} is one process: it cannot use {hosts} hosts"
+        platforms = dict(self.modes)[mode]
+        if platforms and found.platform not in platforms:
+            return f"mode {mode} runs on {' and '.join(platforms)} alone, not on {device}"
         return None
 
     def world(self, replicas: int) -> int:
@@ -61,7 +71,7 @@ def way(name: str) -> Way:
         name,
         cast("Replicas", found["REPLICAS"]),
         cast("tuple[str, ...]", found["PLATFORMS"]),
-        cast("tuple[str, ...]", found.get("MODES", ("eager",))),
+        tuple(cast("dict[str, tuple[str, ...]]", found.get("MODES", {"eager": ()})).items()),
     )
 
 

@@ -12,7 +12,7 @@ from training_pairs import BATCH, DATA_LOADING, GRAPHCORE, engine, params
 
 from accelbench.records import DataFiles
 from accelbench.workers.arrays import open_arrays
-from accelbench.workers.entry import load_workload
+from accelbench.workers.task import load_workload
 from accelbench.workers.loop import timed_window
 
 pytestmark = pytest.mark.perf

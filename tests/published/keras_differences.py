@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from parallel_parameters import GLOBAL_BATCH, STEPS, WORKLOADS, Difference, difference
+from parallel_parameters import STEPS, WORKLOADS, Difference, difference
 
 from accelbench import data
 from accelbench.records import DataFiles, Job, RunSpec
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 SCRIPT = Path(__file__).with_name("keras_side.py")
+
+GLOBAL_BATCH = 16
+"""The published batch of one device; in double precision a larger one would take minutes."""
 
 EPSILON, BETA2 = 1e-7, 0.999
 """Of Keras' Adam, which adds epsilon before it corrects the second moment's bias."""
@@ -50,8 +53,9 @@ class Agreement:
 
 @dataclass(frozen=True)
 class KerasRuns:
-    """What keras_side.py wrote, and the data set on which it trained."""
+    """What keras_side.py wrote in one precision, and the data set on which it trained."""
 
+    precision: str
     arrays: dict[str, Array]
     files: DataFiles
 
@@ -66,56 +70,52 @@ class KerasRuns:
             yield f"{name}-{number}"
 
 
-def keras_runs(folder: Path) -> KerasRuns:
-    """Train in Keras by 1, 2 and 4 replicas, in single and in double precision."""
+def keras_runs(precision: str, folder: Path) -> KerasRuns:
+    """Train in Keras by 1, 2 and 4 replicas; `precision` is float32 or float64."""
     files = data.prepare(data.dataset("digits"), folder, (28, 28))
-    kept = folder / "keras.npz"
-    command = [sys.executable, SCRIPT, files.directory, kept, str(STEPS), str(GLOBAL_BATCH)]
+    kept = folder / f"{precision}.npz"
+    told = (files.directory, str(kept), precision, str(STEPS), str(GLOBAL_BATCH))
+    command = [sys.executable, str(SCRIPT), *told]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     with np.load(kept, allow_pickle=False) as arrays:
-        return KerasRuns({name: arrays[name] for name in arrays.files}, files)
+        return KerasRuns(precision, {name: arrays[name] for name in arrays.files}, files)
 
 
 def keras_differences(runs: KerasRuns) -> list[Difference]:
     """Return the largest differences of a parameter: 2 and 4 replicas against one."""
+    one = runs.parameters("after-1")
     return [
         difference(
-            f"mnist_cnn_keras, {precision}",
+            f"mnist_cnn_keras, {runs.precision}",
             f"cpu-{replicas}",
-            runs.parameters(f"after-{precision}-{replicas}"),  # type: ignore[arg-type]  # of doubles too
-            runs.parameters(f"after-{precision}-1"),  # type: ignore[arg-type]  # as above
+            runs.parameters(f"after-{replicas}"),  # type: ignore[arg-type]  # of doubles too
+            one,  # type: ignore[arg-type]  # as above
         )
-        for precision in ("float32", "float64")
         for replicas in (2, 4)
     ]
 
 
-def keras_agreement(runs: KerasRuns) -> list[Agreement]:
-    """Return the largest differences of a loss: Keras against torch, by one replica each."""
-    rows = []
-    for precision in ("float32", "float64"):
-        theirs = runs.arrays[f"losses-{precision}-1"]
-        for own in (True, False):
-            ours = torch_losses(runs, precision, own_epsilon=own)
-            largest = float(np.abs(ours - theirs).max())
-            rows.append(Agreement(precision, "each its own" if own else "Keras'", largest))
-    return rows
+def keras_agreement(runs: KerasRuns, *, own_epsilon: bool) -> Agreement:
+    """Return the largest difference of a loss: Keras against torch, by one replica each."""
+    ours = torch_losses(runs, own_epsilon=own_epsilon)
+    largest = float(np.abs(ours - runs.arrays["losses-1"]).max())
+    return Agreement(runs.precision, "each its own" if own_epsilon else "Keras'", largest)
 
 
-def torch_losses(runs: KerasRuns, precision: str, *, own_epsilon: bool) -> Array:
+def torch_losses(runs: KerasRuns, *, own_epsilon: bool) -> Array:
     """Return torch's losses from Keras' first weights, in Keras' order of the samples."""
     from accelbench.workers.engine import resolve
     from accelbench.workers.task import load_workload
     from accelbench.workers.ways import torch as way
 
     workload = load_workload(str(WORKLOADS / "mnist_cnn.py"))
-    weights = runs.parameters(f"before-{precision}")
+    weights = runs.parameters("before")
     chosen = (("batch_size", GLOBAL_BATCH), ("dropout", 0.0), ("learning_rate", 1e-4))
 
     def build(params: Params) -> Training:
         training: Training = workload.build(params)
-        load(training.model, weights, precision)
+        load(training.model, weights, runs.precision)
         adam = training.optimizer if own_epsilon else as_keras(training.optimizer)
         return replace(training, optimizer=adam, shuffles=False, steps_per_epoch=STEPS)
 

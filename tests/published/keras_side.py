@@ -1,8 +1,8 @@
 """Trains mnist_cnn_keras by 1, 2 and 4 replicas, without dropout; run as a script.
 
-Arguments: the folder of a decoded data set, the file to write, the steps, the global batch. The
-file holds for each precision and number of replicas the loss of each step (losses-float32-2) and
-the parameters after them (after-float32-2-0, ...), and of one replica those before them.
+Arguments: the folder of a decoded data set, the file to write, the precision, the steps, the global
+batch. The file holds for each number of replicas the loss of each step (losses-2) and the
+parameters after them (after-2-0, ...), and of one replica those before them (before-0, ...).
 """
 
 # ruff: noqa: ANN401  # TensorFlow has no types
@@ -43,7 +43,9 @@ def started(workload: Any, data: DataFiles, replicas: int, steps: int, batch: in
     return way.start(Job(spec, str(WORKLOAD), "tensorflow", data), made, params, lambda _: None)
 
 
-def main(folder: str, kept: str, steps: int, batch: int) -> None:
+def main(folder: str, kept: str, precision: str, steps: int, batch: int) -> None:
+    keras.config.set_floatx(precision)
+    keras.config.set_dtype_policy(precision)
     workload, data = load_workload(str(WORKLOAD)), DataFiles("digits", "0" * 16, folder)
     way.devices("cpu", 4)
     found: dict[str, Any] = {}
@@ -52,19 +54,17 @@ def main(folder: str, kept: str, steps: int, batch: int) -> None:
         for number, each in enumerate(engine._training.model.trainable_variables):
             found[f"{name}-{number}"] = each.numpy()
 
-    for precision in ("float32", "float64"):
-        keras.config.set_floatx(precision)
-        keras.config.set_dtype_policy(precision)
-        for replicas in (1, 2, 4):
-            engine = started(workload, data, replicas, steps, batch)
-            if replicas == 1:
-                keep(f"before-{precision}", engine)
-            firsts = range(0, steps, engine.steps_per_update)
-            losses = [engine.update(engine.fetch(first)) for first in firsts]
-            found[f"losses-{precision}-{replicas}"] = np.array(engine.read_losses(losses))
-            keep(f"after-{precision}-{replicas}", engine)
+    for replicas in (1, 2, 4):
+        engine = started(workload, data, replicas, steps, batch)
+        if replicas == 1:
+            keep("before", engine)
+        firsts = range(0, steps, engine.steps_per_update)
+        losses = [engine.update(engine.fetch(first)) for first in firsts]
+        found[f"losses-{replicas}"] = np.array(engine.read_losses(losses))
+        keep(f"after-{replicas}", engine)
     np.savez(kept, **found)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    folder, kept, precision, steps, batch = sys.argv[1:]
+    main(folder, kept, precision, int(steps), int(batch))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shlex
 import subprocess
 import sys
@@ -23,6 +24,11 @@ TELL = (
     "import json, os, sys; print(json.dumps([sys.argv[1:],"
     " {k: v for k, v in os.environ.items() if k.startswith('X_')}]))"
 )
+
+
+def a_run() -> dict[str, str]:
+    """The environment of a run of its own: what is left of one is ended after it."""
+    return {RUN_VARIABLE: f"run@{secrets.token_hex(8)}"}
 
 
 def config(**keys: object) -> DeviceConfig:
@@ -99,9 +105,7 @@ def test_a_ranks_own_numbers_stand_in_command_and_environment() -> None:
 def test_through_ssh_the_python_of_that_host_is_the_default() -> None:
     assert config(ssh="user@host").argv() == ("python3",)
     line = (
-        config(ssh="user@host", ssh_options=["-p", "2222"])
-        .interpreter()
-        .line(("-c", "x"), {RUN_VARIABLE: "run-1"})
+        config(ssh="user@host", ssh_options=["-p", "2222"]).interpreter().line(("-c", "x"), a_run())
     )
     assert line[:4] == ("ssh", "-T", "-p", "2222")
     assert "BatchMode=yes" in line
@@ -114,9 +118,7 @@ def test_any_text_in_command_and_environment_survives_the_shell_on_the_other_hos
     words: list[str], env: dict[str, str]
 ) -> None:
     chosen = config(ssh="host", command=[sys.executable, "-c", TELL, *words], env=env)
-    line = chosen.interpreter().line(
-        ("-u", "'last' one"), {**chosen.environment(), RUN_VARIABLE: "run-1"}
-    )
+    line = chosen.interpreter().line(("-u", "'last' one"), {**chosen.environment(), **a_run()})
     # A server gives the last word to the account's shell, and nothing else of the command line.
     done = subprocess.run(["sh", "-c", line[-1]], capture_output=True, check=True, timeout=60)
     filled = [chosen._filled(word, 0, 1) for word in words]
@@ -129,7 +131,7 @@ def test_any_text_in_command_and_environment_survives_the_shell_on_the_other_hos
 def test_setup_runs_before_the_interpreter_on_the_other_host(text: str) -> None:
     setup = f"export X_SETUP={shlex.quote(text)}"
     chosen = config(ssh="host", setup=setup, command=[sys.executable, "-c", TELL])
-    line = chosen.interpreter().line((), {RUN_VARIABLE: "run-1"})
+    line = chosen.interpreter().line((), a_run())
     done = subprocess.run(["sh", "-c", line[-1]], capture_output=True, check=True, timeout=60)
     assert json.loads(done.stdout) == [[], {"X_SETUP": text}]
 
@@ -139,7 +141,7 @@ def test_a_command_with_an_equals_sign_is_no_variable(tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\necho here $#\n")
     program.chmod(0o755)
     chosen = config(ssh="host", command=["a=b", "c=d"])
-    env = {RUN_VARIABLE: "run-1", "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    env = {**a_run(), "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
     line = chosen.interpreter().line((), env)
     done = subprocess.run(["sh", "-c", line[-1]], capture_output=True, check=True, timeout=60)
     assert done.stdout == b"here 1\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -12,8 +11,6 @@ import click
 from accelbench.cli._common import data_root_option, one_line_errors, settings
 from accelbench.data import DataMissingError, DataSet, dataset, names, prepare
 from accelbench.data.dataset import Size
-
-SIZE = (28, 28)
 
 
 @click.group()
@@ -29,7 +26,7 @@ def list_(data_root: Path | None) -> None:
     root = settings(data_root).data_root
     for name in names():
         found = dataset(name)
-        click.echo(f"{name:<10} {found.source:<12} {_state(found, root)}")
+        click.echo(f"{name:<13} {found.source:<12} {_state(found, root)}")
 
 
 class _NotDecodedError(Exception):
@@ -43,25 +40,19 @@ def _decode_nothing(_root: Path, _size: Size) -> NoReturn:
 def _state(found: DataSet, root: Path) -> str:
     """Return how far a data set is, without decoding it: a list has to come at once."""
     try:
-        files = prepare(replace(found, decode=_decode_nothing), root, SIZE)
+        files = prepare(replace(found, decode=_decode_nothing), root, found.size)
     except _NotDecodedError:
-        missing = [path for path in _raw_files(found) if not (root / path).is_file()]
+        missing = [path for path in found.parts if not (root / path).exists()]
     else:
         return f"ready, fingerprint {files.fingerprint}"
     if missing:
+        how = "lay it there" if found.fetch is None else f"run `accelbench data fetch {found.name}`"
         return (
-            f"not in {root} ({missing[0]} is missing): run `accelbench data fetch {found.name}`, "
+            f"not in {root} ({missing[0]} is missing): {how}, "
             "or set ACCELBENCH_DATA to where it lies"
         )
-    whole = "ready" if found.fetch is None else "found, not checked"
+    whole = "found, not checked" if found.parts else "ready"
     return f"{whole}, not decoded yet"
-
-
-def _raw_files(found: DataSet) -> list[Path]:
-    """Return the files that a data set is decoded from, under the root; embedded ones have none."""
-    module = sys.modules[found.decode.__module__]
-    files: dict[str, tuple[str, str]] = getattr(module, "FILES", {})
-    return [module.FOLDER / name for name, _ in files.values()]
 
 
 @command.command()
@@ -73,12 +64,12 @@ def fetch(name: str, data_root: Path | None) -> None:
     root = settings(data_root).data_root
     found = _dataset(name)
     try:
-        files = prepare(found, root, SIZE)
+        files = prepare(found, root, found.size)
     except DataMissingError:
         if found.fetch is None:
             raise
         _download(name, root)
-        files = prepare(found, root, SIZE)
+        files = prepare(found, root, found.size)
     click.echo(f"{name} is ready in {files.directory} (fingerprint {files.fingerprint})")
 
 
@@ -109,7 +100,8 @@ def _first_line(error: Exception) -> str:
 @one_line_errors
 def path(name: str, data_root: Path | None) -> None:
     """Print the folder of a data set's decoded files."""
-    click.echo(prepare(_dataset(name), settings(data_root).data_root, SIZE).directory)
+    found = _dataset(name)
+    click.echo(prepare(found, settings(data_root).data_root, found.size).directory)
 
 
 def _dataset(name: str) -> DataSet:

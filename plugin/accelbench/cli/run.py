@@ -22,7 +22,7 @@ from accelbench.report.progress import Line, Quiet
 from accelbench.seeds import new_session_id
 from accelbench.settings import Settings, session_treatment
 from accelbench.store import Baselines
-from accelbench.trainer import Place, Trainer, missing_framework
+from accelbench.trainer import Place, Trainer, missing_framework, refused
 
 
 @click.command()
@@ -66,6 +66,9 @@ def command(  # noqa: PLR0913,PLR0917  # one argument an option
     )
     limits = _limits(run_timeout, stall_timeout)
     place = _place(configured, declaration, device)
+    refusal = refused(declaration, cell, place)
+    if refusal is not None:
+        raise click.ClickException(refusal)
     with tempfile.TemporaryDirectory(prefix="accelbench-") as logs:
         trainer = Trainer(
             session_id=new_session_id(),

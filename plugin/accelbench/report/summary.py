@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from accelbench.levels import ALPHA_NIGHT
 from accelbench.records import Outcome, Verdict
+from accelbench.report import agreement, scaling, tables
 from accelbench.session import Session
 from accelbench.verdict import RED, STATUSES, statuses
+from accelbench.verdict.evidence import SCREEN
 from accelbench.wording import counted, number, sight
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def write(reporter: pytest.TerminalReporter, session: Session) -> None:
     width = width if reporter.isatty else max(LEAST_WIDTH_OF_A_PIPE, width)
     verbose = reporter.verbosity > 0
     if session.outcomes:
-        for line in rendered(session, width, verbose=verbose, colour=reporter.hasmarkup):
+        paper = tables.Paper(width, reporter.hasmarkup)
+        for line in rendered(session, paper, verbose=verbose):
             reporter.write_line(line)
         command = shlex.join(["pytest", *reporter.config.invocation_params.args])
         for line in footer(session, command):
@@ -50,26 +51,26 @@ def write(reporter: pytest.TerminalReporter, session: Session) -> None:
         reporter.write_line(f"ERROR: {error}", red=True, bold=True)
 
 
-def rendered(session: Session, width: int, *, verbose: bool, colour: bool) -> list[str]:
-    """Return the table's lines; `verbose` adds the metrics that are not gated."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("workload", overflow="fold")
-    for heading in ("device", "metric"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("value", "reference", "runs", "bound", "sees"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
+def rendered(session: Session, paper: tables.Paper, *, verbose: bool) -> list[str]:
+    """Return the tables' lines; `verbose` adds the metrics that are not gated.
+
+    Runs that a test compared itself have tables of their own, below the one of verdicts.
+    """
+    left, right = ("workload", "device", "metric"), ("value", "reference", "runs", "bound", "sees")
+    table = tables.table(left, right, "verdict")
     for _, outcome in session.outcomes:
         for verdict in _rows(outcome, verbose=verbose):
             _add(table, outcome, verdict)
-    stream = io.StringIO()
-    Console(
-        file=stream, width=width, force_terminal=colour, no_color=not colour, highlight=False
-    ).print(table)
-    return [line.rstrip() for line in stream.getvalue().rstrip("\n").split("\n")]
+    return [
+        *(tables.lines(table, paper) if table.row_count else []),
+        *scaling.rendered(session, paper),
+        *agreement.rendered(session, paper),
+    ]
 
 
 def _rows(outcome: Outcome, *, verbose: bool) -> list[Verdict]:
+    if outcome.run.spec.role != SCREEN and outcome.expected:
+        return []
     rows = [v for v in outcome.verdicts if v.gated or verbose]
     if rows and any(v.gated for v in outcome.verdicts):
         return rows

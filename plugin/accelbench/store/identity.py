@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from accelbench import codec
-from accelbench.records import INLINE, Pairs, Run, Scalar
+from accelbench.records import AT_START, INLINE, Pairs, Run, Scalar
 
 Scope = Literal["portable", "device"]
 
@@ -76,9 +76,14 @@ def _width(replicas: int) -> str:
 
 
 def treatment_differences(run: Run, references: tuple[Run, ...]) -> tuple[str, ...]:
-    """Return what differs in treatment from all reference runs, as "name: theirs -> ours"."""
+    """Return what differs in treatment from all reference runs, as "name: theirs -> ours".
+
+    What moves by itself (`AT_START`) is left out.
+    """
     found = []
     for name, ours in run.provenance.treatment:
+        if name.startswith(AT_START):
+            continue
         theirs = {str(dict(each.provenance.treatment).get(name, "?")) for each in references}
         if theirs and str(ours) not in theirs:
             found.append(f"{name}: {', '.join(sorted(theirs))} -> {ours}")

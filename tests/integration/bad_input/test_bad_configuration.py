@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 BAD = [
     (
         "[tool.accelbench.device.cpu]\ncomand = ['python']\n",
-        "[tool.accelbench.device.cpu]: unknown key comand; known: command, setup, env",
+        "[tool.accelbench.device.cpu]: unknown key comand; known: command, setup, env, ssh, "
+        "ssh_options",
     ),
     (
         "[tool.accelbench.device.cpu]\ncommand = 'python -u'\n",

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from tests.integration.conftest import Checkout, Done
 
-DEVICES = "known: cpu, cpu-2, gpu-1, gpu-2, gpu-4, gpu-8, cerebras, ipu"
+DEVICES = "known: cpu, cpu-2, cpu-4, gpu-1, gpu-2, gpu-4, gpu-8, cerebras, ipu"
+KNOWN = "cifar10, cifar10-jpeg, digits, mnist"
 PARAMETERS = "it has: learning_rate, batch_size, steps, kind"
 
 
@@ -32,7 +33,7 @@ def good(made_checkout: Callable[[str], Checkout]) -> Checkout:
         (["good", "--device", "tpu"], f"unknown device 'tpu'; {DEVICES}"),
         (["good", "--device", "ipu"], "ipu: no IPU is attached"),
         (["good", "--dataset", "mnits"], "workload good holds its own data"),
-        (["on_images", "--dataset", "mnits"], "unknown data set 'mnits'; known: digits, mnist"),
+        (["on_images", "--dataset", "mnits"], f"unknown data set 'mnits'; known: {KNOWN}"),
         (["on_images"], "workload on_images trains on images (INPUT) and holds no data itself: "),
         (["good", "--set", "learning_rat=1"], "has no parameter 'learning_rat' (did you mean "),
         (["good", "--set", "loss=nonsense"], f"has no parameter 'loss'; {PARAMETERS}"),
@@ -83,8 +84,8 @@ def test_single_run_explains_its_usage(good: Checkout, arguments: list[str], wor
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["data", "fetch", "mnits"], "unknown data set 'mnits'; known: digits, mnist"),
-        (["data", "path", "../../etc"], "unknown data set '../../etc'; known: digits, mnist"),
+        (["data", "fetch", "mnits"], f"unknown data set 'mnits'; known: {KNOWN}"),
+        (["data", "path", "../../etc"], f"unknown data set '../../etc'; known: {KNOWN}"),
         (["devices", "--explain", "tpu"], f"unknown device 'tpu'; {DEVICES}"),
         (["baselines", "explain", "godo"], "unknown workload 'godo' (did you mean good?)"),
         (
@@ -155,14 +156,15 @@ LINES = {
     "not True",
     "no_batch": "parameter batch_size of workload good must be 1 or more, not 0",
     "not_finite": "parameter learning_rate of workload good must be finite, not inf",
-    "unknown_data_set": "unknown data set 'mnits'; known: digits, mnist, inline",
+    "unknown_data_set": f"unknown data set 'mnits'; known: {KNOWN}, inline",
     "data_that_does_not_fit": "workload good holds its own data (data set inline) and cannot train "
     "on 'digits'",
     "images_that_are_not_there": "workload on_images trains on images (INPUT) and holds no data "
-    "itself: choose one of digits, mnist, not 'inline'",
+    f"itself: choose one of {KNOWN}, not 'inline'",
     "unknown_metric": "workload good: unknown metric 'los' in gates; known: accuracy, "
-    "compile_seconds, compute_seconds, data_loading_seconds, epoch_seconds, epochs_to_accuracy, "
-    "loss, peak_memory_bytes, throughput, time_to_accuracy",
+    "compile_seconds, compute_seconds, data_loading_seconds, energy_joules, "
+    "energy_per_sample_joules, epoch_seconds, epochs_to_accuracy, loss, model_flops_utilisation, "
+    "peak_memory_bytes, scaling_efficiency, throughput, time_to_accuracy",
     "no_epoch": "workload good: epochs must be a whole number, 1 or more, not 0",
     "epochs_as_text": "workload good: epochs must be a whole number, 1 or more, not '2'",
     "unknown_ending": "workload good: expect is one of completed, diverged, not 'crashed'",

@@ -131,7 +131,7 @@ def test_lock_folder_that_cannot_be_written_is_named(
     checkout: Checkout, parallel: tuple[str, ...]
 ) -> None:
     checkout.locks.write_text("a file where the folder should be", encoding="utf-8")
-    lock = Path(checkout.locks, "accelbench-cpu.lock")
+    lock = Path(checkout.locks, "accelbench.allocator")
     done = checkout.accelbench("run", "good")
     assert done.status == 1
     (line,) = done.err.splitlines()

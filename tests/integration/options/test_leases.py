@@ -46,7 +46,7 @@ def overlapping(found: list[tuple[float, float]]) -> list[float]:
 def test_no_two_runs_of_a_session_overlap(project: Project) -> None:
     project.steps("timed", WRITES, before=INTERVALS, cells=CELLS)
     result = project.run("-m", "cpu")
-    result.assert_outcomes(passed=3, deselected=project.deselected(21))
+    result.assert_outcomes(passed=3, deselected=project.deselected(24))
     assert len(intervals(project)) == 3
     assert overlapping(intervals(project)) == []
 
@@ -94,7 +94,7 @@ def test_terminal_shows_whom_a_run_waits_for_and_then_its_progress(
     plain_project.steps("timed", SLOW_STEP, cells=[{"dataset": "inline", "epochs": 2, "gates": []}])
     controlling, terminal = pty.openpty()
     locks = plain_project.path / "locks"
-    with lease.hold("cpu", locks, "somebody's training", lambda _unit, _holder: None) as held:
+    with lease.hold(["cpu"], 1, locks, "somebody's training", lambda *_: None) as held:
         session = subprocess.Popen(
             plain_project.command("-m", "cpu"),
             cwd=plain_project.path,
@@ -105,7 +105,7 @@ def test_terminal_shows_whom_a_run_waits_for_and_then_its_progress(
         os.close(terminal)
         try:
             who = rf"process {os.getpid()} \(somebody's training\)"
-            read_until(controlling, f"waiting for {held.unit}, which {who} holds")
+            read_until(controlling, f"waiting for {held.units[0]}, which {who} holds")
         except BaseException:
             end(session)
             raise
@@ -121,7 +121,7 @@ def test_terminal_shows_whom_a_run_waits_for_and_then_its_progress(
 def test_nothing_is_painted_where_the_output_is_no_terminal(project: Project) -> None:
     project.steps("timed", SLOW_STEP)
     result = project.run("-m", "cpu")
-    result.assert_outcomes(passed=1, deselected=project.deselected(7))
+    result.assert_outcomes(passed=1, deselected=project.deselected(8))
     assert "\x1b" not in result.stdout.str() + result.stderr.str()
     assert "samples/s" not in result.stdout.str()
     assert "timed on cpu" not in result.stdout.str()

@@ -25,7 +25,7 @@ __all__ = ["MODES", "PLATFORMS", "REPLICAS", "Batches", "Feed", "TorchEngine", "
 
 REPLICAS = "processes"
 PLATFORMS = ()
-MODES = ("eager", "compile", "graph")
+MODES = {"eager": (), "compile": ("cpu", "cuda", "mps", "xpu"), "graph": ("cuda",)}
 
 
 def start(
@@ -67,7 +67,7 @@ def start(
 def _mode(job: Job) -> str:
     """Return how the series runs its steps: what it ends in, where that is a mode."""
     last = job.spec.series.rpartition("-")[2]
-    return last if last in MODES else MODES[0]
+    return last if last in MODES else "eager"
 
 
 def _ranks_here(job: Job) -> int:
@@ -125,7 +125,7 @@ class TorchEngine:
         self._module.train()
 
     def compile(self) -> None:
-        """Compile or capture the step, where the series does; it leaves no trace in the training."""
+        """Compile or capture the step, where the series does; no trace of it is left."""
         self._step.compile(*self._feed.sample())
         self._place.reset_peak_memory()
 
