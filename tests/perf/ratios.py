@@ -1,4 +1,7 @@
-"""Interleaved measurements: two ways to do one thing, side by side, until their minima settle."""
+"""Interleaved measurements: two ways to do one thing, side by side, until their minima settle.
+
+`python tests/perf/ratios.py` writes docs/performance.md again from what is stored.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from accelerator_figures import section
 
 DOCS = Path(__file__).parents[2] / "docs"
 NUMBERS = DOCS / "performance.json"
@@ -87,7 +92,7 @@ def document(findings: list[Finding]) -> str:
             for f in findings
         ),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n\n" + section()
 
 
 def write(findings: list[Finding]) -> None:
@@ -102,3 +107,7 @@ def write(findings: list[Finding]) -> None:
 def stored() -> list[Finding]:
     """Return the numbers last written."""
     return [Finding(**each) for each in json.loads(NUMBERS.read_text(encoding="utf-8"))]
+
+
+if __name__ == "__main__":
+    write([])

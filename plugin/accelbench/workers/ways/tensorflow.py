@@ -7,6 +7,8 @@ replicas Keras' own one cannot run (keras issue 19246), and it keeps the last st
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 from types import ModuleType
 from typing import Any, Callable, List, Tuple
@@ -133,6 +135,15 @@ class Executions:
         self._model = model
         self._batches = batches
         self._graph = tf.function(self._steps, jit_compile=False)
+        # Left to the interpreter's end, the pipeline's threads and TensorFlow's own wait for each
+        # other: for seconds, at times for minutes.
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """Let go of the pipeline; no step can follow."""
+        self._batches = None
+        gc.unfreeze()
+        gc.collect()
 
     def __call__(self, steps: int) -> Tensor:
         """Make so many steps; return their losses, over all replicas, still on the device."""
