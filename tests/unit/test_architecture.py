@@ -48,7 +48,7 @@ LAYERS: list[set[str]] = [
     {"trained"},
     {"training"},
     {"fixtures"},
-    {"benchmark_records", "distribution", "schedule"},
+    {"benchmark_records", "distribution"},
     {"schedule"},
     {"plugin"},
     {"cli"},
