@@ -19,16 +19,16 @@ from accelbench.workers.ways.own import Stepper
 
 FRAMEWORK = "numpy"
 TRAINED_BY = "own"
-PARAMETERS = {"batch_size": 4, "rate": 0.5, "mode": "learn", "steps": 30}
-CHOICES = {"mode": ["learn", "diverge", "die"]}
+PARAMETERS = {"batch_size": 4, "rate": 0.5, "manner": "learn", "steps": 30}
+CHOICES = {"manner": ["learn", "diverge", "die"]}
 TIERS = {"smoke": [{"dataset": "inline", "epochs": 3, "gates": ["loss"]}]}
 
 def start(params, seed, data):
     def step(number):
-        if params.text("mode") == "die":
+        if params.text("manner") == "die":
             print("last words", flush=True)
             os._exit(3)
-        return float("nan") if params.text("mode") == "diverge" else params.number("rate") ** number
+        return float("nan") if params.text("manner") == "diverge" else params.number("rate") ** number
     return Stepper(step, lambda: Evaluation(0.25, 10, 0.5), 4, params.count("steps"))
 """
 
@@ -86,11 +86,11 @@ def test_a_fresh_seed_is_drawn_each_time(checkout: Path) -> None:
 
 
 def test_a_divergence_is_a_result_and_a_crash_is_not(checkout: Path) -> None:
-    diverged = accelbench("run", "alpha", "--set", "mode=diverge")
+    diverged = accelbench("run", "alpha", "--set", "manner=diverge")
     assert diverged.exit_code == 0
     assert "alpha on cpu: diverged" in diverged.stdout
     assert "the loss is not finite" in diverged.stderr
-    died = accelbench("run", "alpha", "--set", "mode=die")
+    died = accelbench("run", "alpha", "--set", "manner=die")
     assert died.exit_code == 1
     assert "crashed(exit status 3)" in died.stdout
     assert "last words" in died.stderr
@@ -104,7 +104,7 @@ def test_a_divergence_is_a_result_and_a_crash_is_not(checkout: Path) -> None:
         (["alpha", "--device", "ipu"], "ipu: "),
         (["alpha", "--set", "rata=1"], "has no parameter 'rata' (did you mean rate?)"),
         (["alpha", "--set", "rate=fast"], "takes a number such as 0.5, not 'fast'"),
-        (["alpha", "--set", "mode=x"], "is one of learn, diverge, die, not 'x'"),
+        (["alpha", "--set", "manner=x"], "is one of learn, diverge, die, not 'x'"),
         (["alpha", "--set", "rate"], "rate: KEY=VALUE is expected"),
         (["alpha", "--dataset", "digits"], "holds its own data (data set inline)"),
         (["alpha", "--run-timeout", "0"], "--run-timeout: a number of seconds above 0"),
