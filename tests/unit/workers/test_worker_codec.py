@@ -57,12 +57,15 @@ def test_a_job_is_written_alike_by_every_python() -> None:
         {
             "data": None,
             "heartbeat_seconds": 1.0,
+            "platform": "cpu",
+            "rank": 0,
             "spec": {
                 "dataset": "digits",
                 "device": "cpu",
                 "epochs": 3,
                 "framework": "torch",
                 "params": {"batch_size": 8, "fused": True, "loss": "logits ✓", "rate": 0.1},
+                "replicas": 1,
                 "role": "screen",
                 "seed": 2147483647,
                 "series": "float32-eager",
@@ -70,6 +73,7 @@ def test_a_job_is_written_alike_by_every_python() -> None:
             },
             "trained_by": "torch",
             "workload_path": "/workloads/alpha.py",
+            "world": 1,
         },
         ensure_ascii=False,
     )
