@@ -64,7 +64,7 @@ def normalised(
 
 
 def endless(images: Array, labels: Array, cut: Cut) -> Any:  # noqa: ANN401  # a tf.data.Dataset
-    """Return the batches of all epochs, one after another; of a step, each replica's in turn.
+    """Return the batches of all epochs, one after another, each of a whole step.
 
     The samples lie in memory, and a batch is a gather by its part of the epoch's order. The orders
     are drawn by the counter-based generator of tf.data's own host, from the seed and the number of
@@ -85,11 +85,11 @@ def endless(images: Array, labels: Array, cut: Cut) -> Any:  # noqa: ANN401  # a
 
     def epoch(number: Tensor) -> Any:  # noqa: ANN401  # a tf.data.Dataset
         orders = [order(number * passes + each) for each in range(passes)]
-        shares = tf.reshape(tf.concat(orders, 0)[:wanted], [-1, cut.batch_size])
-        return tf.data.Dataset.from_tensor_slices(shares)
+        steps = tf.reshape(tf.concat(orders, 0)[:wanted], [-1, cut.samples_per_step])
+        return tf.data.Dataset.from_tensor_slices(steps)
 
-    def batch(share: Tensor) -> Tuple[Tensor, Tensor]:
-        return tf.gather(samples, share), tf.gather(targets, share)
+    def batch(step: Tensor) -> Tuple[Tensor, Tensor]:
+        return tf.gather(samples, step), tf.gather(targets, step)
 
     epochs = tf.data.Dataset.range(np.iinfo(np.int64).max)
-    return epochs.flat_map(epoch).map(batch).repeat().prefetch(2 * cut.replicas)
+    return epochs.flat_map(epoch).map(batch).repeat().prefetch(2)

@@ -7,8 +7,6 @@ replicas Keras' own one cannot run (keras issue 19246), and it keeps the last st
 
 from __future__ import annotations
 
-import atexit
-import gc
 import os
 from types import ModuleType
 from typing import Any, Callable, List, Tuple
@@ -77,10 +75,9 @@ def start(
             (arrays.test_images, arrays.test_labels),
         )
     )
-    batches = strategy.distribute_datasets_from_function(lambda _context: endless(*train, cut))
     with tf.device(names[0]):
         tests = (tf.constant(test[0]), tf.constant(test[1]))
-    executions = Executions(strategy, training.model, iter(batches))
+    executions = Executions(strategy, training.model, iter(endless(*train, cut)))
     each = int(params.get("steps_per_execution") or 1)
     return KerasEngine(training, executions, tests, cut, each)
 
@@ -128,22 +125,17 @@ def _part_dropout(strategy: Any, model: Any) -> None:  # noqa: ANN401  # TensorF
 
 
 class Executions:
-    """Runs steps of a strategy in a compiled function: a loop in one graph, no XLA."""
+    """Runs steps of a strategy in a compiled function: a loop in one graph, no XLA.
+
+    It cuts a step's batch into the replicas' shares itself. The strategy's own distributed datasets
+    fetch ahead to each device, and with that a process of this TensorFlow may take minutes to end.
+    """
 
     def __init__(self, strategy: Any, model: Any, batches: Any) -> None:  # noqa: ANN401  # TensorFlow has no types
         self.strategy = strategy
         self._model = model
         self._batches = batches
         self._graph = tf.function(self._steps, jit_compile=False)
-        # Left to the interpreter's end, the pipeline's threads and TensorFlow's own wait for each
-        # other: for seconds, at times for minutes.
-        atexit.register(self.close)
-
-    def close(self) -> None:
-        """Let go of the pipeline; no step can follow."""
-        self._batches = None
-        gc.unfreeze()
-        gc.collect()
 
     def __call__(self, steps: int) -> Tensor:
         """Make so many steps; return their losses, over all replicas, still on the device."""
@@ -152,8 +144,12 @@ class Executions:
     def _steps(self, batches: Any, steps: Tensor) -> Tensor:  # noqa: ANN401  # TensorFlow has no types
         losses = tf.TensorArray(tf.float32, size=steps)
         for step in tf.range(steps):
-            shares = self.strategy.run(self._step, args=next(batches))
-            loss = self.strategy.reduce("SUM", shares, axis=None)
+            images, labels = next(batches)
+            shares = self.strategy.experimental_distribute_values_from_function(
+                lambda context: _share(context, images, labels)
+            )
+            parts = self.strategy.run(self._step, args=shares)
+            loss = self.strategy.reduce("SUM", parts, axis=None)
             losses = losses.write(step, tf.cast(loss, tf.float32))
         return losses.stack()
 
@@ -169,6 +165,13 @@ class Executions:
         gradients = tape.gradient(loss, model.trainable_variables)
         model.optimizer.apply(gradients, model.trainable_variables)
         return loss
+
+
+def _share(context: Any, images: Tensor, labels: Tensor) -> Tuple[Tensor, Tensor]:  # noqa: ANN401  # as above
+    """Return one replica's part of a step's batch."""
+    each = images.shape[0] // context.num_replicas_in_sync
+    first = context.replica_id_in_sync_group * each
+    return images[first : first + each], labels[first : first + each]
 
 
 class KerasEngine:
