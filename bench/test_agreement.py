@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from accelbench.agreement import AGREEMENT, Trio, agreement
-from accelbench.verdict.agreement import DIFFERENT, UNDECIDED, YARDSTICK
-
 if TYPE_CHECKING:
     from accelbench.devices import Found
     from accelbench.trained import Trained
@@ -56,6 +53,10 @@ def trained(train: Train, workload: str, how: Mapping[str, Any]) -> Trained:
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_agreement(train: Train, device: Found, reference_device: str, workload: str) -> None:
     """Equal seeds give equivalent accuracies, and early losses that differ by rounding alone."""
+    # They load numpy, which collecting does without.
+    from accelbench.agreement import AGREEMENT, Trio, agreement
+    from accelbench.verdict.agreement import DIFFERENT, UNDECIDED, YARDSTICK
+
     batch, rate = WORKLOADS[workload]["batch_size"], WORKLOADS[workload]["learning_rate"]
     if batch % device.replicas:
         pytest.skip(f"a global batch of {batch} cannot be shared by {device.replicas} replicas")

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accelbench.fixtures import trains
-from accelbench.verdict.evidence import SCREEN
 
 if TYPE_CHECKING:
     from accelbench.records import Outcome, Run
@@ -51,6 +50,8 @@ def record(config: pytest.Config, outcomes: Sequence[tuple[str, Outcome]]) -> No
     A test's second training adds its number to the name. Only what a test had judged by a baseline
     counts: confirming and reference runs, and those that it compared itself, add nothing.
     """
+    from accelbench.verdict.evidence import SCREEN  # it loads numpy, which collecting does without
+
     session = getattr(config, "_benchmarksession", None)
     if session is None or config.getoption("benchmark_disable"):
         return

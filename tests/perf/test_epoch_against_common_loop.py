@@ -12,8 +12,8 @@ from training_pairs import BATCH, DATA_LOADING, GRAPHCORE, engine, params
 
 from accelbench.records import DataFiles
 from accelbench.workers.arrays import open_arrays
-from accelbench.workers.task import load_workload
 from accelbench.workers.loop import timed_window
+from accelbench.workers.task import load_workload
 
 pytestmark = pytest.mark.perf
 

@@ -14,8 +14,8 @@ from training_pairs import BATCH, GRAPHCORE, engine, params, tensors
 
 from accelbench.records import DataFiles, Evaluation, Pairs
 from accelbench.workers.engine import Engine
-from accelbench.workers.task import load_workload
 from accelbench.workers.loop import timed_window
+from accelbench.workers.task import load_workload
 
 pytestmark = pytest.mark.perf
 

@@ -61,9 +61,7 @@ def command(  # noqa: PLR0913,PLR0917  # one argument an option
     configured = settings(data_root)
     declaration = workload_files.find(configured.workloads, workload)
     params = declaration.parsed(_values((*assignments, *more)))
-    cell = declaration.cell(
-        "smoke", dataset=dataset, epochs=epochs, mode=mode, params=params
-    )
+    cell = declaration.cell("smoke", dataset=dataset, epochs=epochs, mode=mode, params=params)
     limits = _limits(run_timeout, stall_timeout)
     place = _place(configured, declaration, device)
     refusal = refused(declaration, cell, place)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -97,6 +96,8 @@ def _ask(name: str, config: DeviceConfig) -> Seen | str:
 
     Asked once for each platform and interpreter: xpu-1 and xpu-2 share an answer.
     """
+    import subprocess  # collecting does without it
+
     platform, interpreter = PLATFORMS[name], config.interpreter()
     probe = Path(accelbench.__file__).parent / "workers" / "torch_probe.py"
     source = probe.read_text(encoding="utf-8")
@@ -117,6 +118,8 @@ def _run(line: tuple[str, ...], env: dict[str, str], out: IO[bytes], err: IO[byt
 
     It writes into files: a process that a setup leaves behind would hold a pipe open.
     """
+    import subprocess
+
     process = subprocess.Popen(
         line,
         stdin=subprocess.DEVNULL,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -94,6 +93,8 @@ def _ask(
     kind: DeviceKind, device: str, config: DeviceConfig, rank: tuple[int, int]
 ) -> Found | Unavailable:
     """Have the interpreter of one rank look for a device on its own host."""
+    import subprocess  # collecting does without it
+
     interpreter = config.interpreter(*rank)
     env = {**config.environment(*rank), RUN_VARIABLE: f"find@{secrets.token_hex(8)}"}
     told = (_sources(kind), kind.find.__module__, device)

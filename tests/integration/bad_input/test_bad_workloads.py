@@ -21,7 +21,7 @@ BAD: list[tuple[dict[str, str | None], str]] = [
     ({"TRAINED_BY": None}, "declares no TRAINED_BY"),
     ({"PARAMETERS": None}, "declares no PARAMETERS"),
     ({"TIERS": None}, "declares no TIERS"),
-    ({"TRAINED_BY": '"owm"'}, "unknown way to train 'owm' (TRAINED_BY); known: own, tensorflow, torch"),
+    ({"TRAINED_BY": '"owm"'}, "unknown way to train 'owm' (TRAINED_BY); known: own, tensorflow, "),
     ({"TIERS": '{"smoke": [make() for _ in range(3)]}'}, "TIERS must be a literal: the session "),
     ({"TIERS": "{[]: 1}"}, "TIERS must be a literal: the session reads it without running"),
     ({"TIERS": '["smoke"]'}, "TIERS must be a dict"),

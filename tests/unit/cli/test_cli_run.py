@@ -28,7 +28,8 @@ def start(params, seed, data):
         if params.text("manner") == "die":
             print("last words", flush=True)
             os._exit(3)
-        return float("nan") if params.text("manner") == "diverge" else params.number("rate") ** number
+        wrong = params.text("manner") == "diverge"
+        return float("nan") if wrong else params.number("rate") ** number
     return Stepper(step, lambda: Evaluation(0.25, 10, 0.5), 4, params.count("steps"))
 """
 

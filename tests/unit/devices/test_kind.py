@@ -50,9 +50,9 @@ def test_an_unknown_id_is_named_beside_those_that_exist(name: str) -> None:
     with pytest.raises(UnknownDeviceError) as caught:
         kind_of(name)
     assert str(caught.value) == (
-        f"unknown device {name!r}; known: cpu, cpu-2, cpu-4, gpu-1, gpu-2, gpu-4, gpu-8, cerebras, ipu "
-        "(gpu-N and cpu-N for any N; by torch's accelerators mps, and hpu-N, mlu-N, musa-N, npu-N, "
-        "xpu-N)"
+        f"unknown device {name!r}; known: cpu, cpu-2, cpu-4, gpu-1, gpu-2, gpu-4, gpu-8, cerebras, "
+        "ipu (gpu-N and cpu-N for any N; by torch's accelerators mps, and hpu-N, mlu-N, musa-N, "
+        "npu-N, xpu-N)"
     )
 
 

@@ -94,9 +94,8 @@ def order(folder: str, replicas: int, steps: int, **changes: Any) -> list[Any]:
     }
     cut = Cut(**{**given, **changes})
     seen, matching = [], True
-    for batch, expected in endless(normalised(images, 0.0, 1.0), labels, cut).take(
-        steps * replicas
-    ):
+    batches = endless(normalised(images, 0.0, 1.0), labels, cut)
+    for batch, expected in batches.take(steps):
         which = np.rint(batch.numpy()[:, 0, 0, 0] * 255).astype(int)
         matching &= bool((which % 10 == expected.numpy()).all())
         seen += which.tolist()

@@ -7,6 +7,7 @@ replicas Keras' own one cannot run (keras issue 19246), and it keeps the last st
 
 from __future__ import annotations
 
+import atexit
 import os
 from types import ModuleType
 from typing import Any, Callable, List, Tuple
@@ -136,6 +137,12 @@ class Executions:
         self._model = model
         self._batches = batches
         self._graph = tf.function(self._steps, jit_compile=False)
+        # Left to the interpreter's end, the pipeline's threads keep it waiting, for seconds.
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """Let go of the pipeline; no step can follow."""
+        self._batches = None
 
     def __call__(self, steps: int) -> Tensor:
         """Make so many steps; return their losses, over all replicas, still on the device."""
