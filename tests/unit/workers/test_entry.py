@@ -8,7 +8,6 @@ import gc
 import json
 import math
 import struct
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +204,7 @@ def test_a_heartbeat_tells_where_a_training_is_that_does_not_move(tmp_path: Path
     )
     beats = channel.of_kind("step")
     assert {where for *_, where in beats if where.startswith("step ")} == {"step (made.py:12)"}
-    moved = [now for last, now in pairwise(beats) if now[1] != last[1]]
+    moved = [beats[n] for n in range(1, len(beats)) if beats[n][1] != beats[n - 1][1]]
     assert {where for *_, where in moved} == {""}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import os
+from functools import partial
 from types import ModuleType
 from typing import Any, Callable, List, Tuple
 
@@ -153,7 +154,7 @@ class Executions:
         for step in tf.range(steps):
             images, labels = next(batches)
             shares = self.strategy.experimental_distribute_values_from_function(
-                lambda context: _share(context, images, labels)
+                partial(_share, images=images, labels=labels)
             )
             parts = self.strategy.run(self._step, args=shares)
             loss = self.strategy.reduce("SUM", parts, axis=None)
