@@ -114,6 +114,11 @@ def chance(dataset: str) -> float:
 def refused(declaration: Declaration, cell: Cell, place: Place) -> str | None:
     """Return why a cell cannot be trained where it should; None where it can."""
     device = place.device
+    if declaration.exact_digits is not None and device.replicas > 1:
+        return (
+            f"workload {declaration.name} is compared exactly, which several replicas are not: "
+            f"use one, not {device.device}"
+        )
     hosts = len(set(place.config.hosts(device.replicas)))
     return ways.way(declaration.trained_by).refusal(device, cell.mode, hosts)
 

@@ -13,7 +13,7 @@ from accelbench.declarations import Cell, Declaration, DeclarationError
 from accelbench.devices import DeviceConfig, Found
 from accelbench.limits import parse_limits
 from accelbench.report.progress import Quiet
-from accelbench.trainer import Place, Trainer, chance, missing_framework, prepare
+from accelbench.trainer import Place, Trainer, chance, missing_framework, prepare, refused
 
 SOURCE = """
 from accelbench.records import Evaluation
@@ -164,3 +164,19 @@ def test_an_extra_is_advised_only_where_there_is_one(
     said = missing_framework(replace(declaration, framework=framework), DeviceConfig())
     assert said is not None
     assert said.endswith(f": python -m pip install {advice}")
+
+
+def test_what_is_compared_exactly_or_has_no_way_to_spread_is_refused_on_several_replicas(
+    declaration: Declaration,
+) -> None:
+    (point,) = declaration.cells("smoke")
+    pair = replace(PLACE, device=replace(PLACE.device, device="cpu-2", replicas=2))
+    assert refused(declaration, point, PLACE) is None
+    assert "has one replica: use -m cpu, not cpu-2" in str(refused(declaration, point, pair))
+    exact = replace(declaration, trained_by="torch", exact_digits=6)
+    assert refused(exact, point, PLACE) is None
+    assert "is compared exactly" in str(refused(exact, point, pair))
+    assert refused(replace(exact, exact_digits=None), point, pair) is None
+    graph = replace(point, mode="graph")
+    said = refused(replace(declaration, trained_by="torch"), graph, PLACE)
+    assert said == "mode graph runs on cuda alone, not on cpu"
