@@ -12,6 +12,9 @@ from accelbench.wording import number
 LEFT = ("scaling", "device")
 RIGHT = ("devices", "rounds", "seconds", "speed-up", "efficiency", "95 %", "accuracy", "published")
 
+LARGEST_SHOWN = 10
+"""An efficiency above which a bound says nothing more."""
+
 
 def rendered(session: Session, paper: tables.Paper) -> list[str]:
     """Return the lines, those of one test together; none where no test measured any scaling."""
@@ -35,7 +38,8 @@ def rendered(session: Session, paper: tables.Paper) -> list[str]:
 
 def _interval(row: scaling.Row) -> str:
     low, high = row.interval
-    return f"{low:.2f} to {high:.2f}"
+    # Two rounds on a busy host say next to nothing: then the bound has no end of digits.
+    return f"{low:.2f} to " + (f"{high:.2f}" if high < LARGEST_SHOWN else f"over {LARGEST_SHOWN}")
 
 
 def _published(row: scaling.Row) -> str:
