@@ -32,7 +32,7 @@ TIERS = {
     "smoke": [
         {
             "dataset": "digits",
-            "epochs": 2,
+            "epochs": 3,
             "params": {"learning_rate": 1e-3},
             "gates": ["accuracy", "loss"],
             "smallest_effects": {"accuracy": 0.08, "loss": 1.2},
