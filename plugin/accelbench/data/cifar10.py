@@ -10,7 +10,7 @@ import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accelbench.data.dataset import DataDamagedError, DataMissingError, DataSet, Size, sha256
+from accelbench.data.dataset import DataSet, Size, checked
 
 if TYPE_CHECKING:
     from accelbench.data.dataset import Images
@@ -37,18 +37,7 @@ def decode(root: Path, size: Size) -> dict[str, Images]:
     """Check the archive and return images (n, height, width, 3) and labels, in its own order."""
     from accelbench.data.resize import resize
 
-    path = root / ARCHIVE
-    if not path.is_file():
-        raise DataMissingError(
-            f"data set cifar10 is not in {root} ({ARCHIVE} is missing): "
-            "run `accelbench data fetch cifar10`, or set ACCELBENCH_DATA to where it lies"
-        )
-    found = sha256(path)
-    if found != SHA256:
-        raise DataDamagedError(
-            f"{path} ({path.stat().st_size} bytes) has SHA-256 {found[:12]}…, not "
-            f"{SHA256[:12]}…: delete it and run `accelbench data fetch cifar10`"
-        )
+    path = checked(root, ARCHIVE, SHA256, "cifar10")
     with tarfile.open(path) as archive:
         parts = {"train": _part(archive, TRAIN), "test": _part(archive, TEST)}
     arrays: dict[str, Images] = {}

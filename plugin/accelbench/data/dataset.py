@@ -69,6 +69,26 @@ def dataset(name: str) -> DataSet:
     return found
 
 
+def checked(root: Path, relative: Path, expected: str, name: str) -> Path:
+    """Return where a fetched file of a data set lies, its SHA-256 as expected.
+
+    DataMissingError and DataDamagedError name the file and the command that fetches it.
+    """
+    path = root / relative
+    if not path.is_file():
+        raise DataMissingError(
+            f"data set {name} is not in {root} ({relative} is missing): "
+            f"run `accelbench data fetch {name}`, or set ACCELBENCH_DATA to where it lies"
+        )
+    found = sha256(path)
+    if found != expected:
+        raise DataDamagedError(
+            f"{path} ({path.stat().st_size} bytes) has SHA-256 {found[:12]}…, not "
+            f"{expected[:12]}…: delete it and run `accelbench data fetch {name}`"
+        )
+    return path
+
+
 def sha256(content: Path | bytes) -> str:
     """Return the SHA-256 of a file or of bytes, in hex."""
     if isinstance(content, bytes):

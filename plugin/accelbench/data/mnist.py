@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accelbench.data.dataset import DataDamagedError, DataMissingError, DataSet, Size, sha256
+from accelbench.data.dataset import DataSet, Size, checked
 
 if TYPE_CHECKING:
     from accelbench.data.dataset import Images
@@ -48,18 +48,7 @@ def decode(root: Path, size: Size) -> dict[str, Images]:
 
     arrays: dict[str, Images] = {}
     for array, (name, expected) in FILES.items():
-        path = root / FOLDER / name
-        if not path.is_file():
-            raise DataMissingError(
-                f"data set mnist is not in {root} ({FOLDER / name} is missing): "
-                "run `accelbench data fetch mnist`, or set ACCELBENCH_DATA to where it lies"
-            )
-        found = sha256(path)
-        if found != expected:
-            raise DataDamagedError(
-                f"{path} ({path.stat().st_size} bytes) has SHA-256 {found[:12]}…, not "
-                f"{expected[:12]}…: delete it and run `accelbench data fetch mnist`"
-            )
+        path = checked(root, FOLDER / name, expected, "mnist")
         arrays[array] = _idx(path)
     for array in ("train_images", "test_images"):
         arrays[array] = resize(arrays[array], size)

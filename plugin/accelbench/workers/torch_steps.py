@@ -41,6 +41,10 @@ class EagerStep:
         self._loss = loss
         self._optimizer = optimizer
         self._device = device
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make ready for the mode; RuntimeError where it cannot be on this device."""
 
     def compile(self, inputs: Tensor, targets: Tensor) -> None:
         """Do nothing: there is nothing to compile."""
@@ -69,16 +73,10 @@ class EagerStep:
 class CompiledStep(EagerStep):
     """Forward, loss and backward compiled by torch.compile; the optimizer is as in eager mode."""
 
-    def __init__(
-        self,
-        model: nn.Module,
-        loss: Loss,
-        optimizer: torch.optim.Optimizer,
-        device: torch.device,
-    ) -> None:
-        if device.type not in _INDUCTOR:
-            raise RuntimeError(f"mode compile is not built for {device.type} yet: use eager")
-        super().__init__(model, loss, optimizer, device)
+    def _prepare(self) -> None:
+        if self._device.type not in _INDUCTOR:
+            raise RuntimeError(f"mode compile is not built for {self._device.type} yet: use eager")
+        model, loss = self._model, self._loss
         # Eager's random numbers: Inductor's own would make dropout another training.
         self._forward = torch.compile(
             lambda inputs, targets: loss(model(inputs), targets),
@@ -104,24 +102,18 @@ class CompiledStep(EagerStep):
 class GraphStep(EagerStep):
     """The whole step, optimizer included, captured as one CUDA graph and replayed."""
 
-    def __init__(
-        self,
-        model: nn.Module,
-        loss: Loss,
-        optimizer: torch.optim.Optimizer,
-        device: torch.device,
-    ) -> None:
+    def _prepare(self) -> None:
+        device, optimizer = self._device, self._optimizer
         if device.type != "cuda":
             raise RuntimeError(
                 f"mode graph needs CUDA graphs, which {device.type} has not: use eager or compile"
             )
-        if isinstance(model, nn.parallel.DistributedDataParallel):
+        if isinstance(self._model, nn.parallel.DistributedDataParallel):
             raise RuntimeError("mode graph captures one device's step: use eager or compile")
         _check_restartable(optimizer)
         for group in optimizer.param_groups:
             if "capturable" in group:
                 group["capturable"] = True  # its step count then lies on the device
-        super().__init__(model, loss, optimizer, device)
         self._graph: Optional[torch.cuda.CUDAGraph] = None
         self._batch: List[Tensor] = []
         self._captured_loss = torch.empty(0)
