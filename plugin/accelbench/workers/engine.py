@@ -42,6 +42,10 @@ class Engine(Protocol):
     `fetch(step)` returns the batch of a step of the current epoch and `update(batch)` trains on it
     and returns the loss, which stays on the device: neither may synchronise. `read_losses` turns
     the losses of an epoch into floats. `evaluate` measures on the test set.
+
+    What an engine may have beside, and is asked for by name: `clock`, its device's own
+    (`loop.DeviceClock`); `steps_per_update`, where one update makes several; `sessions`, the process
+    sessions of its other ranks; `peak_memory_bytes()`; `peak(precision)`, the rate of its devices.
     """
 
     batch_size: int
