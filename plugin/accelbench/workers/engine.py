@@ -44,8 +44,9 @@ class Engine(Protocol):
     the losses of an epoch into floats. `evaluate` measures on the test set.
 
     What an engine may have beside, and is asked for by name: `clock`, its device's own
-    (`loop.DeviceClock`); `steps_per_update`, where one update makes several; `sessions`, the process
-    sessions of its other ranks; `peak_memory_bytes()`; `peak(precision)`, the rate of its devices.
+    (`loop.DeviceClock`); `steps_per_update`, where one update makes several; `sessions`, the
+    process sessions of its other ranks; `peak_memory_bytes()`; `peak(precision)`, the rate of its
+    devices.
     """
 
     batch_size: int
