@@ -24,7 +24,7 @@ from typing import (
     get_type_hints,
 )
 
-from accelbench.records import Scalar, State
+from accelbench.records import Options, OptionValue, Scalar, State
 
 Json = Union[None, bool, int, float, str, List["Json"], Dict[str, "Json"]]
 T = TypeVar("T")
@@ -106,7 +106,7 @@ def _decode_record(cls: type, value: Json, where: str) -> Any:  # noqa: ANN401  
         if name in value:
             place = f"{where}.{name}"
             content[attribute] = (
-                _decode_pairs(value[name], place)
+                _decode_pairs(value[name], place, lists=hint == Options)
                 if is_object
                 else _decode(hint, value[name], place)
             )
@@ -115,14 +115,18 @@ def _decode_record(cls: type, value: Json, where: str) -> Any:  # noqa: ANN401  
     return cls(**content)
 
 
-def _decode_pairs(value: Json, where: str) -> Tuple[Tuple[str, Scalar], ...]:
+def _decode_pairs(value: Json, where: str, *, lists: bool) -> Tuple[Tuple[str, OptionValue], ...]:
+    """Return an object as pairs; `lists`: a value may be a list of texts too."""
     if not isinstance(value, dict):
         raise ValueError(f"{where}: an object is expected, not {value!r}")
-    pairs = []
+    pairs: List[Tuple[str, OptionValue]] = []
     for key, each in sorted(value.items()):
-        if not isinstance(each, (bool, int, float, str)):
+        if isinstance(each, (bool, int, float, str)):
+            pairs.append((key, each))
+        elif lists and isinstance(each, list):
+            pairs.append((key, tuple(_decode(str, one, f"{where}.{key}") for one in each)))
+        else:
             raise ValueError(f"{where}.{key}: a plain value is expected")
-        pairs.append((key, each))
     return tuple(pairs)
 
 

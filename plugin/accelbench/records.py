@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Optional, Tuple, Union
+from typing import Any, Optional, Tuple, Union
 
 Scalar = Union[bool, int, float, str]
 Pairs = Tuple[Tuple[str, Scalar], ...]
+OptionValue = Union[bool, int, float, str, Tuple[str, ...]]
+Options = Tuple[Tuple[str, OptionValue], ...]
 
 TRAJECTORY_STEPS = 32
 """Losses kept of a stored run: steps 1 to 32 are what an early-trajectory check compares."""
@@ -22,9 +24,9 @@ AT_START = "at_start_"
 """How a treatment's name begins that moves by itself (a temperature): no difference to speak of."""
 
 
-def _object(default: Pairs = ()) -> Pairs:
+def _object() -> Any:  # noqa: ANN401  # a default of any pairs
     """Mark a field of pairs that JSON shows as an object."""
-    return field(default=default, metadata={"object": True})
+    return field(default=(), metadata={"object": True})
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class RunSpec:
 class State:
     """How a run ended: `completed`, `diverged`, `crashed`, `timed_out`, `interrupted`, ...
 
-    `detail` says more: the phase of a time limit, the signal of a crash.
+    `detail` says more: the phase of a time limit, the signal of a crash, what a scheduler did
+    (`interrupted(walltime)`), what a device needs (`device_lost(link_reset)`).
     """
 
     name: str
@@ -220,7 +223,8 @@ class Job:
     """What a worker is asked to do, with all that it cannot find out itself.
 
     `platform` is the device's name in the frameworks: cpu, cuda, xpu, ... `rank` numbers the
-    processes of one run, `world` counts them; rank 0 leads.
+    processes of one run, `world` counts them; rank 0 leads. `options` are the SDK's, by the names
+    that the way to train gives them.
     """
 
     spec: RunSpec
@@ -231,6 +235,7 @@ class Job:
     platform: str = "cpu"
     rank: int = 0
     world: int = 1
+    options: Options = _object()
 
 
 @dataclass(frozen=True)

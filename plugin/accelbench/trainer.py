@@ -14,8 +14,9 @@ from accelbench.declarations import Cell, Declaration, DeclarationError
 from accelbench.devices import DeviceConfig, Found
 from accelbench.limits import Limits
 from accelbench.progress import Listener
-from accelbench.records import INLINE, DataFiles, Job, Pairs, Provenance, Run, RunSpec
+from accelbench.records import INLINE, DataFiles, Job, Options, Pairs, Provenance, Run, RunSpec
 from accelbench.store.baselines import now
+from accelbench.ways import Way
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Trainer:
         is started; whatever happens later is in the Run's state.
         """
         files = prepare(declaration, cell, self.data_root)
+        way = ways.way_on(declaration.trained_by, place.device.platform)
         spec = RunSpec(
             workload=declaration.name,
             device=place.device.device,
@@ -49,16 +51,17 @@ class Trainer:
             epochs=cell.epochs,
             params=cell.params,
             role=place.role,
-            series=declaration.series_of(cell),
+            series=way.series(declaration.series_of(cell), place.device.platform),
             replicas=place.device.replicas,
         )
         job = Job(
             spec,
             str(declaration.path.resolve()),
-            declaration.trained_by,
+            way.name,
             files,
             platform=place.device.platform,
-            world=ways.way(declaration.trained_by).world(place.device.replicas),
+            world=way.world(place.device.replicas),
+            options=options_of(way, place),
         )
         run_id = secrets.token_hex(4)
         provenance = Provenance(
@@ -120,7 +123,22 @@ def refused(declaration: Declaration, cell: Cell, place: Place) -> str | None:
             f"use one, not {device.device}"
         )
     hosts = len(set(place.config.hosts(device.replicas)))
-    return ways.way(declaration.trained_by).refusal(device, cell.mode, hosts)
+    way = ways.way_on(declaration.trained_by, device.platform)
+    return way.refusal(device, cell.mode, hosts)
+
+
+def options_of(way: Way, place: Place) -> Options:
+    """Return the SDK's options of a device, defaults included; DeclarationError names the table.
+
+    A way without options is no error: the device's configuration serves other workloads too.
+    """
+    if not way.defaults:
+        return ()
+    try:
+        return way.options(place.config.options)
+    except ValueError as error:
+        where = f"[tool.accelbench.device.{place.device.device}.options]"
+        raise DeclarationError(f"{where}: {error}") from None
 
 
 def missing_framework(declaration: Declaration, config: DeviceConfig) -> str | None:

@@ -20,6 +20,7 @@ LAYERS: list[set[str]] = [
     {"codec", "nvml"},
     {"workers"},
     {"interpreter", "boot"},
+    {"asking"},
     {"data", "devices", "metrics", "peers"},
     {"declarations", "fingerprint", "ways"},
     {"workload_files"},

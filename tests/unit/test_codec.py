@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import fields, is_dataclass
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -43,6 +44,9 @@ BY_HINT: dict[str, st.SearchStrategy[Any]] = {
     "float": FLOATS,
     "bool": st.booleans(),
     "Pairs": PAIRS,
+    "Options": st.dictionaries(TEXTS, SCALARS | st.lists(TEXTS).map(tuple), max_size=3).map(
+        lambda d: tuple(sorted(d.items(), key=itemgetter(0)))
+    ),
     "Tuple[float, ...]": st.lists(FLOATS, max_size=3).map(tuple),
     "Tuple[str, ...]": st.lists(TEXTS, max_size=3).map(tuple),
     "Optional[float]": st.none() | FLOATS,

@@ -7,25 +7,18 @@ torch sees there. It takes seconds, so none of these ids is on offer by default:
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from typing import cast
 
 import accelbench
+from accelbench import asking
 from accelbench.devices.kind import DeviceKind, Found, Unavailable
 from accelbench.interpreter import DeviceConfig
 
 MARK = "accelbench-torch-probe "
 """What stands before the answer, on its line."""
-
-ASK_SECONDS = 55
-"""Torch may come up from a slow file system; a host that is asked from another has a minute."""
 
 
 @dataclass(frozen=True)
@@ -96,66 +89,18 @@ def _ask(name: str, config: DeviceConfig) -> Seen | str:
 
     Asked once for each platform and interpreter: xpu-1 and xpu-2 share an answer.
     """
-    import subprocess  # collecting does without it
-
-    platform, interpreter = PLATFORMS[name], config.interpreter()
+    platform = PLATFORMS[name]
     probe = Path(accelbench.__file__).parent / "workers" / "torch_probe.py"
     source = probe.read_text(encoding="utf-8")
-    env = config.environment()
-    line = interpreter.line(("-c", source, name, platform.package, platform.variable), env)
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        try:
-            status = _run(line, env, out, err)
-        except subprocess.TimeoutExpired:
-            return f"its interpreter did not say within {ASK_SECONDS} s what torch sees"
-        except OSError as error:
-            return f"its interpreter {line[0]} does not start: {error.strerror}"
-        return _read(_text(out)) or _silent(status, _text(err))
-
-
-def _run(line: tuple[str, ...], env: dict[str, str], out: IO[bytes], err: IO[bytes]) -> int:
-    """Run a command to its end and return its status; nothing that it started is left.
-
-    It writes into files: a process that a setup leaves behind would hold a pipe open.
-    """
-    import subprocess
-
-    process = subprocess.Popen(
-        line,
-        stdin=subprocess.DEVNULL,
-        stdout=out,
-        stderr=err,
-        env={**os.environ, **env},
-        start_new_session=True,
-    )
-    try:
-        return process.wait(timeout=ASK_SECONDS)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _text(file: IO[bytes]) -> str:
-    file.seek(0)
-    return file.read().decode(errors="replace")
-
-
-def _read(text: str) -> Seen | str | None:
-    """Return what the last marked line says; None where there is none."""
-    marked = [line for line in text.splitlines() if line.startswith(MARK)]
-    if not marked:
-        return None
-    answer = json.loads(marked[-1][len(MARK) :])
+    arguments = (name, platform.package, platform.variable)
+    answer = asking.ask(config, source, arguments, MARK, "what torch sees")
+    if isinstance(answer, str):
+        return answer
     if "reason" in answer:
         return str(answer["reason"])
-    return Seen(tuple(answer["names"]), tuple(answer["memory_bytes"]), answer["visible"])
-
-
-def _silent(status: int, errors: str) -> str:
-    """Say how an interpreter ended that gave no answer, with its last words."""
-    said = [line.strip() for line in errors.splitlines() if line.strip()]
-    return f"its interpreter ended with status {status}" + (f": {said[-1]}" if said else "")
+    names = cast("list[str | None]", answer["names"])
+    sizes = cast("list[int | None]", answer["memory_bytes"])
+    return Seen(tuple(names), tuple(sizes), cast("str | None", answer["visible"]))
 
 
 KIND = DeviceKind(

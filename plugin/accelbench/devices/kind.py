@@ -21,7 +21,10 @@ class Found:
 
     A unit's name is its lock's; what follows a colon is how `visibility`, an environment variable,
     names it to a worker that shall see this unit alone. `replicas` copies of the model train side
-    by side. `platform` is the device's name in the frameworks: cpu, cuda, xpu, ...
+    by side. `platform` is the device's name in the frameworks: cpu, cuda, xpu, ... A device that
+    `measures` nothing only checks whether a training can be compiled for it. `cancel` is an
+    argument list that ends what a run has left outside its processes (jobs on a cluster); `{run}`
+    in it stands for the run's id.
     """
 
     device: str
@@ -32,6 +35,8 @@ class Found:
     replicas: int = 1
     platform: str = "cpu"
     visibility: str = ""
+    measures: bool = True
+    cancel: tuple[str, ...] = ()
 
     def seen(self, units: Sequence[str]) -> dict[str, str]:
         """Return the environment that shows a worker these units and no other."""

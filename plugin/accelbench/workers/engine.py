@@ -46,7 +46,8 @@ class Engine(Protocol):
     What an engine may have beside, and is asked for by name: `clock`, its device's own
     (`loop.DeviceClock`); `steps_per_update`, where one update makes several; `sessions`, the
     process sessions of its other ranks; `peak_memory_bytes()`; `peak(precision)`, the rate of its
-    devices.
+    devices; `phases()`, seconds of the first step that belong to other phases, by their names;
+    `only_compiles`, where the run is complete after `compile`; `close()`, to let its device go.
     """
 
     batch_size: int

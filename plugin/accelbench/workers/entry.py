@@ -23,7 +23,8 @@ def serve(channel: Any) -> None:  # noqa: ANN401  # execnet has no types
 
     Messages, builtin types only: ("phase", name), ("step", epoch, steps, batch size, where),
     ("epoch", json), ("result", json, phase seconds, data, compute, losses as bytes of doubles),
-    ("failure", text), and of the first of several ranks ("rendezvous", host, port).
+    ("failure", text, the run's state or ""), and of the first of several ranks
+    ("rendezvous", host, port).
     """
     text = channel.receive()
     sender = Sender(channel)
@@ -39,7 +40,7 @@ def serve(channel: Any) -> None:  # noqa: ANN401  # execnet has no types
         meeting = Meeting(channel, sender.send)
         result, recording = perform(job, Reporting(clock, progress, finished, meeting))
     except BaseException as error:  # whatever it was, the session must hear of it
-        sender.send("failure", _describe(error))
+        sender.send("failure", _describe(error), str(getattr(error, "run_state", "")))
         return
     sender.send(
         "result",

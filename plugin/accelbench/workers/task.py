@@ -48,9 +48,13 @@ def perform(job: Job, reporting: Reporting) -> Tuple[WorkerResult, Recording]:
     clock.enter("compile")
     engine.compile()
     meters = Meters(host.LoadMeter(getattr(engine, "sessions", ())), energy)
-    instruments = Instruments(clock, reporting.progress, meters, reporting.finished)
-    recording = train(engine, job.spec.epochs, instruments)
+    if getattr(engine, "only_compiles", False):
+        recording = Recording([], [], [], [])
+    else:
+        instruments = Instruments(clock, reporting.progress, meters, reporting.finished)
+        recording = train(engine, job.spec.epochs, instruments)
     clock.enter("teardown")
+    _recount(clock, engine)
     meters.energy.finish()
     work = work_of(engine, workload, params)
     result = WorkerResult(
@@ -67,8 +71,19 @@ def perform(job: Job, reporting: Reporting) -> Tuple[WorkerResult, Recording]:
             sorted((*_treatment(), *engine.treatment(), *meters.treatment(), *work.treatment()))
         ),
     )
+    getattr(engine, "close", _nothing)()
     clock.stop()
     return result, recording
+
+
+def _nothing() -> None:
+    """Let nothing go: most engines' devices are free when the process ends."""
+
+
+def _recount(clock: PhaseClock, engine: Engine) -> None:
+    """Count what an SDK did inside the first step for the phases that it belongs to."""
+    for phase, seconds in getattr(engine, "phases", dict)().items():
+        clock.move("first_step", phase, seconds)
 
 
 def _counters(
@@ -76,15 +91,17 @@ def _counters(
 ) -> Counters:
     import numpy as np
 
+    memory = getattr(engine, "peak_memory_bytes", host.peak_memory_bytes)()
+    counted = Counters(engine.parameters, memory, engine.batch_size)
     steps = [a + b for a, b in zip(recording.data_seconds, recording.compute_seconds)]
+    if not steps:
+        return counted
     cut = warmup.mser5(steps)
     steady = steps[cut.steps :]
     p05, p50, p95 = (float(q) for q in np.percentile(steady, [5, 50, 95]))
     target = params.get("target_accuracy")
-    return Counters(
-        parameters=engine.parameters,
-        peak_memory_bytes=getattr(engine, "peak_memory_bytes", host.peak_memory_bytes)(),
-        batch_size=engine.batch_size,
+    return replace(
+        counted,
         warm_up_steps=cut.steps,
         steady_steps=len(steady),
         steady_state=cut.steady,

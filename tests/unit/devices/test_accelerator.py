@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from accelbench import asking
 from accelbench.devices import Found, Unavailable, UnknownDeviceError, accelerator, kind_of
 from accelbench.interpreter import DeviceConfig
 from accelbench.workers import torch_probe
@@ -231,7 +232,7 @@ def test_an_interpreter_that_does_not_exist_is_named() -> None:
 def test_an_interpreter_that_hangs_is_ended_and_nothing_is_left_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accelerator, "ASK_SECONDS", 1)
+    monkeypatch.setattr(asking, "ASK_SECONDS", 1)
     note = tmp_path / "pid"
     hangs = DeviceConfig(setup=f"sleep 300 &\necho $! > {note}; wait")
     assert reason("xpu-1", hangs) == "its interpreter did not say within 1 s what torch sees"

@@ -143,7 +143,8 @@ def test_whatever_a_step_raises_is_told_with_its_traceback(
 ) -> None:
     channel = served(tmp_path, step)
     assert not channel.of_kind("result")
-    ((text,),) = channel.of_kind("failure")
+    ((text, state),) = channel.of_kind("failure")
+    assert not state
     assert text.endswith(said)
     assert 'made.py"' in text
     assert gc.isenabled()
@@ -152,21 +153,61 @@ def test_whatever_a_step_raises_is_told_with_its_traceback(
 def test_a_job_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     channel = Channel('{"spec": 1}')
     serve(channel)
-    ((text,),) = channel.of_kind("failure")
+    ((text, state),) = channel.of_kind("failure")
+    assert not state
     assert "Job" in text
     assert "ValueError" in text
 
 
 def test_a_missing_workload_file_is_told(tmp_path: Path) -> None:
     channel = served(tmp_path, "return 1.0", workload_path=str(tmp_path / "none.py"))
-    ((text,),) = channel.of_kind("failure")
+    ((text, state),) = channel.of_kind("failure")
+    assert not state
     assert "none.py" in text
 
 
 def test_an_unknown_way_to_train_is_told(tmp_path: Path) -> None:
     channel = served(tmp_path, "return 1.0", trained_by="magic")
-    ((text,),) = channel.of_kind("failure")
+    ((text, state),) = channel.of_kind("failure")
+    assert not state
     assert "accelbench.workers.ways.magic" in text
+
+
+def test_a_failure_that_knows_what_became_of_the_run_says_so(tmp_path: Path) -> None:
+    lost = "from accelbench.workers.failure import DeviceLostError as D; raise D('reset', 'gone')"
+    channel = served(tmp_path, lost)
+    ((text, state),) = channel.of_kind("failure")
+    assert state == "device_lost(reset)"
+    assert text.endswith("DeviceLostError: gone")
+
+
+OPTIONAL = """
+
+def start(params, seed, data):
+    engine = Stepper(lambda number: 1.0, lambda: Evaluation(0.25, 10, 0.5), 4, 150)
+    engine.close = lambda: print("closed")
+    engine.phases = lambda: {{"compile": 0.25, "queue": 4.0}}
+    engine.only_compiles = {only}
+    return engine
+"""
+
+
+@pytest.mark.parametrize("only", [False, True])
+def test_an_engine_that_only_compiles_is_done_after_that_and_is_closed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], only: bool
+) -> None:
+    channel = served(tmp_path, "return 1.0\n" + OPTIONAL.format(only=only))
+    ((text, phases, *columns),) = channel.of_kind("result")
+    result = codec.loads(WorkerResult, text)
+    assert capsys.readouterr().out == "closed\n"
+    assert [bool(column) for column in columns] == [not only] * 3
+    assert (result.evaluation is None, result.epochs == ()) == (only, only)
+    assert result.counters.batch_size == 4
+    assert not result.diverged
+    # What the SDK did inside the first step is counted for its own phase, and taken from there.
+    assert phases["queue"] == 4.0
+    assert phases["compile"] > 0.25
+    assert phases["first_step"] < -4
 
 
 def test_a_session_that_is_gone_is_no_error(tmp_path: Path) -> None:
