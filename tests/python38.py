@@ -1,4 +1,6 @@
-"""Runs the worker's tests under Python 3.8 and torch 2.0.1: `python tests/python38.py FOLDER`.
+"""Runs what must run under Python 3.8 and torch 2.0.1: `python tests/python38.py FOLDER`.
+
+The worker's unit tests, and training through poptorch, whose stand-in is on the path.
 
 An environment is made in FOLDER with the standard library's venv, for virtualenv, and so tox, no
 longer makes one for Python 3.8. Where no Python 3.8 is found, it says so and succeeds.
@@ -14,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+TESTS = ("tests/unit/workers", "tests/sdk/poptorch")
 REQUIREMENTS = ("torch==2.0.1", "numpy<2", "pytest<8.4", "coverage")
 
 
@@ -48,7 +51,7 @@ def environment(folder: Path, base: Path) -> Path:
 
 
 def main(folder: str, *arguments: str) -> int:
-    """Run the worker's tests; return pytest's exit status."""
+    """Run the tests; return pytest's exit status."""
     base = interpreter()
     if base is None:
         sys.stdout.write("SKIPPED: no Python 3.8 on the PATH or in pyenv: worker tests not run\n")
@@ -64,8 +67,9 @@ def main(folder: str, *arguments: str) -> int:
         "--rootdir",
         ROOT,
     ]
-    command += ["-p", "no:cacheprovider", ROOT / "tests" / "unit" / "workers", *arguments]
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "plugin")}
+    command += ["-p", "no:cacheprovider", *(ROOT / folder for folder in TESTS), *arguments]
+    path = os.pathsep.join((str(ROOT / "plugin"), str(ROOT / "tests" / "standin")))
+    env = {**os.environ, "PYTHONPATH": path}
     return subprocess.run(command, env=env, check=False).returncode
 
 

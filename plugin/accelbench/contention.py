@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accelbench.devices.kind import ON_THE_HOST
 from accelbench.records import AT_START, Run
 
 FOREIGN_CPU_CORES = 0.10
@@ -23,7 +24,8 @@ def contention(run: Run) -> str | None:
     if owner.startswith(IN_USE):
         return f"the GPU was {owner}: run again when it is free"
     foreign = run.counters.foreign_cpu_cores or 0.0
-    on_cpu = run.spec.device.partition("-")[0] == "cpu"
+    name, fact = ON_THE_HOST
+    on_cpu = run.spec.device.partition("-")[0] == "cpu" or known.get(name) == fact
     allowed = FOREIGN_CPU_CORES if on_cpu else FOREIGN_SHARE * float(known.get("cores", 1))
     if foreign <= allowed:
         return None

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from accelbench.contention import contention
+from accelbench.devices.kind import ON_THE_HOST
 from accelbench.records import AT_START, Counters, Phases, Provenance, Run, RunSpec, State, Steps
 
 
@@ -35,6 +36,8 @@ def run(device: str, foreign: float | None = 0.0, owner: str = "free", cores: in
         ("gpu-1", 0.11, None),
         ("gpu-1", 8.0, None),
         ("xpu-2", 8.1, "over 8 cores"),
+        ("ipu-2", 0.11, None),
+        ("cerebras", 0.11, None),
     ],
 )
 def test_an_accelerator_bears_more_load_on_its_host_than_a_cpu(
@@ -43,6 +46,15 @@ def test_an_accelerator_bears_more_load_on_its_host_than_a_cpu(
     found = contention(run(device, foreign))
     assert (found is None) == (said is None)
     assert said is None or (said in str(found) and "run again on a quiet host" in str(found))
+
+
+def test_an_sdk_that_computes_on_the_host_bears_no_more_than_a_cpu() -> None:
+    beside = run("ipu-model", 0.11)
+    source = beside.provenance
+    known = (*source.treatment, ON_THE_HOST)
+    on_host = replace(beside, provenance=replace(source, treatment=known))
+    assert contention(beside) is None
+    assert "over 0.1 cores" in str(contention(on_host))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,10 @@ from accelbench.interpreter import DeviceConfig
 if TYPE_CHECKING:
     from accelbench.records import Scalar
 
-__all__ = ["DeviceConfig", "DeviceKind", "Found", "Unavailable"]
+__all__ = ["ON_THE_HOST", "DeviceConfig", "DeviceKind", "Found", "Unavailable"]
+
+ON_THE_HOST = ("computes_on", "host")
+"""The fact of a device that computes on its host's cores: what else runs there disturbs it."""
 
 
 @dataclass(frozen=True)

@@ -12,3 +12,12 @@ class DeviceLostError(Exception):
     def __init__(self, what: str, message: str) -> None:
         super().__init__(message)
         self.run_state = f"device_lost({what})"
+
+
+class UnsupportedError(Exception):
+    """What a workload asks for and a device's SDK has not: a test on it is skipped, not failed.
+
+    Its message names both, in one line.
+    """
+
+    run_state = "unsupported"

@@ -107,7 +107,7 @@ class Feed:
         self._draws: Tuple[Tensor, ...] = ()
         self.batch_size = batches.batch_size
         self.samples_per_step = batches.samples_per_step
-        self.steps_per_epoch = _steps(batches, len(self._inputs))
+        self.steps_per_epoch = steps_of_epoch(batches, len(self._inputs))
 
     def begin_epoch(self) -> None:
         """Draw the order of the epoch; the last incomplete batch is dropped."""
@@ -143,7 +143,7 @@ class Feed:
         return inputs, self._targets.index_select(0, index)
 
 
-def _steps(batches: Batches, count: int) -> int:
+def steps_of_epoch(batches: Batches, count: int) -> int:
     """Return the steps of an epoch; ValueError where not even one batch fills."""
     if count < batches.samples_per_step:
         each = f" on each of {batches.world} replicas" if batches.world > 1 else ""

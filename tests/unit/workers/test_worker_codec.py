@@ -57,6 +57,7 @@ def test_a_job_is_written_alike_by_every_python() -> None:
         {
             "data": None,
             "heartbeat_seconds": 1.0,
+            "options": {},
             "platform": "cpu",
             "rank": 0,
             "spec": {
