@@ -47,7 +47,8 @@ class Engine(Protocol):
     (`loop.DeviceClock`); `steps_per_update`, where one update makes several; `sessions`, the
     process sessions of its other ranks; `peak_memory_bytes()`; `peak(precision)`, the rate of its
     devices; `phases()`, seconds of the first step that belong to other phases, by their names;
-    `only_compiles`, where the run is complete after `compile`; `close()`, to let its device go.
+    `only_compiles`, where the run is complete after `compile`; `evaluates_at_end`, where only the
+    last epoch is followed by an evaluation; `close()`, to let its device go.
     """
 
     batch_size: int

@@ -145,6 +145,11 @@ def steps_per_update(engine: Engine) -> int:
     return int(getattr(engine, "steps_per_update", 1))
 
 
+def evaluates_at_end(engine: Engine) -> bool:
+    """Tell whether the test set is evaluated after the last epoch only: no, unless it says so."""
+    return bool(getattr(engine, "evaluates_at_end", False))
+
+
 def shared(seconds: List[float], engine: Engine) -> List[float]:
     """Return the seconds of each step, given those of an epoch's updates: equal shares of them."""
     each = steps_per_update(engine)
@@ -156,7 +161,7 @@ def shared(seconds: List[float], engine: Engine) -> List[float]:
 
 
 def train(engine: Engine, epochs: int, instruments: Instruments) -> Recording:
-    """Train for `epochs`, evaluating after each outside the clock.
+    """Train for `epochs`, evaluating after each, or after the last, outside the clock.
 
     A loss that is not finite, in training or in evaluation, ends the training as diverged.
     """
@@ -182,9 +187,10 @@ def train(engine: Engine, epochs: int, instruments: Instruments) -> Recording:
         recording.compute_seconds += shared(compute, engine)
         recording.losses += losses
         recording.diverged = not all(map(math.isfinite, losses))
-        clock.enter("evaluate")
-        recording.evaluation = engine.evaluate()
-        recording.diverged |= not recording.evaluation.finite
+        if recording.diverged or number + 1 == epochs or not evaluates_at_end(engine):
+            clock.enter("evaluate")
+            recording.evaluation = engine.evaluate()
+            recording.diverged |= not recording.evaluation.finite
         epoch = _epoch(engine, stamps, data, compute, losses, recording.evaluation)
         recording.epochs.append(epoch)
         instruments.finished(epoch)
@@ -199,7 +205,7 @@ def _epoch(  # noqa: PLR0913,PLR0917  # the parts of one record, built in one pl
     data: List[float],
     compute: List[float],
     losses: List[float],
-    evaluation: Evaluation,
+    evaluation: Optional[Evaluation],
 ) -> Epoch:
     return Epoch(
         seconds=(stamps[-1] - stamps[0]) * NANOSECOND,
@@ -208,5 +214,5 @@ def _epoch(  # noqa: PLR0913,PLR0917  # the parts of one record, built in one pl
         samples=engine.batch_size * len(losses),
         weight_updates=len(losses),
         loss=math.fsum(losses) / len(losses) if all(map(math.isfinite, losses)) else math.nan,
-        accuracy=evaluation.accuracy,
+        accuracy=None if evaluation is None else evaluation.accuracy,
     )

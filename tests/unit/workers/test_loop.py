@@ -331,6 +331,24 @@ def test_progress_grows_over_the_epochs_and_can_be_read_at_any_time() -> None:
     assert heard.progress.batch_size == 4
 
 
+def test_an_engine_may_be_evaluated_after_its_last_epoch_only() -> None:
+    heard, engine = Heard(), Device([[2.0], [1.0], [0.5]])
+    engine.evaluates_at_end = True  # type: ignore[attr-defined]  # optional
+    recording = train(engine, 3, heard.instruments)
+    assert engine.calls.count("evaluate") == 1
+    assert [epoch.accuracy for epoch in recording.epochs] == [None, None, 0.25]
+    assert recording.evaluation == Evaluation(loss=0.5, samples=10, accuracy=0.25)
+    assert heard.phases == ["first_step", "steady", "evaluate"]
+
+
+def test_a_training_that_diverges_is_evaluated_where_it_ends() -> None:
+    heard, engine = Heard(), Device([[2.0], [math.nan], [0.5]])
+    engine.evaluates_at_end = True  # type: ignore[attr-defined]  # optional
+    recording = train(engine, 3, heard.instruments)
+    assert recording.diverged
+    assert [epoch.accuracy for epoch in recording.epochs] == [None, 0.25]
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_ends_the_training_as_diverged(bad: float) -> None:
     heard = Heard()

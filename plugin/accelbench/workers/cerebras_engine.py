@@ -1,0 +1,170 @@
+"""A training through the Cerebras SDK, as the loop drives it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any, Callable, Dict, Iterator, List, Tuple
+
+from accelbench.records import Evaluation, Job, Pairs
+from accelbench.workers import cerebras_input, cerebras_phases
+from accelbench.workers.cerebras_clock import StepClock
+from accelbench.workers.cerebras_data import Part
+from accelbench.workers.cerebras_parts import Parts
+from accelbench.workers.cerebras_phases import PhaseReader
+from accelbench.workers.cerebras_rejection import judged, rejected
+from accelbench.workers.cerebras_sdk import Sdk, treatment
+from accelbench.workers.cerebras_steps import Steps
+from accelbench.workers.workload import Training
+
+
+class CerebrasEngine:
+    """One training on the SDK's CPU backend or on a CSX.
+
+    On a CSX one executor trains all epochs, for each one programs the wafer anew; so the test set
+    is evaluated once, at the end (`evaluates_at_end`), by an executor of its own. On the CPU each
+    epoch has an executor, and is followed by an evaluation.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        training: Training,
+        sdk: Sdk,
+        parts: Parts,
+        enter: Callable[[str], None],
+    ) -> None:
+        self._job = job
+        self._training = training
+        self._sdk = sdk
+        self._parts = parts
+        self._times = StepClock()
+        self.reader = PhaseReader(enter, self._times)
+        self.parameters = sum(p.numel() for p in training.model.parameters() if p.requires_grad)
+        self._steps = Steps(sdk, training, self._lost, self._answered)
+        self.evaluates_at_end = sdk.lazy
+        self.batch_size = parts.train.batch_size
+        self.steps_per_epoch = parts.steps_per_epoch
+        self.clock = self._times.clock
+        self._every = int(dict(job.options)["activation_steps"])  # type: ignore[arg-type]  # the way's defaults are typed
+        self._loaders: Dict[Part, Any] = {}
+        self._executor: Any = None
+        self._batches: Iterator[Any] = iter(())
+        self._ahead: Any = None
+        self._pending = False
+        self._epochs_left = job.spec.epochs
+        self._before, self._step = 0, -1
+        self._answers: List[Tuple[float, float]] = []
+        self._first_artifacts = ""
+
+    def compile(self) -> None:
+        """Do nothing: the SDK compiles inside the first step, where its log is read."""
+        self.reader.home = "first_step"
+
+    def begin_epoch(self) -> None:
+        """Begin an epoch, with an executor for it or for all that are left."""
+        if self._ahead is not None:
+            return
+        epochs = self._epochs_left if self.evaluates_at_end else 1
+        self._before = self._step + 1
+        steps = epochs * self.steps_per_epoch
+        self._batches = self._executed(replace(self._parts.train, passes=epochs), steps)
+        self._ahead = next(self._batches)
+        self._first_artifacts = self._first_artifacts or str(self._executor.artifact_dir)
+
+    def _executed(self, part: Part, steps: int) -> Iterator[Any]:
+        """Yield the batches of a new executor; an error of the cluster says how the run ended."""
+        if part not in self._loaders:
+            function, *arguments = cerebras_input.request(self._job, part)
+            self._loaders[part] = self._sdk.torch.utils.data.DataLoader(function, *arguments)
+        self._executor = self._sdk.torch.utils.data.DataExecutor(
+            self._loaders[part], num_steps=steps, activation_steps=self._every
+        )
+        try:
+            yield from self._executor
+        except Exception as error:
+            judged(error)
+            self._sdk.artifacts.remove()
+            raise
+        finally:
+            self.reader.back()
+
+    def fetch(self, _step: int) -> Any:  # noqa: ANN401  # a batch of the SDK's
+        """Return the next batch; the SDK ends the step before it meanwhile."""
+        batch, self._ahead = self._ahead, None
+        return next(self._batches) if batch is None else batch
+
+    def update(self, batch: Any) -> int:  # noqa: ANN401  # a batch of the SDK's
+        """Train on a batch; return the number of the step, whose loss arrives later."""
+        try:
+            self._steps.tell_loss(self._steps.train(batch))
+        except Exception as error:
+            self._sdk.artifacts.remove()
+            if not self._sdk.lazy:
+                raise
+            raise rejected(error, self._job.workload_path, "training step") from error
+        self._step += 1
+        self._pending = True
+        self._times.updated(self._step)
+        return self._step
+
+    def synchronize(self) -> None:
+        """Have the SDK end the last step, which it does when it is asked for another batch."""
+        if self._pending:
+            self._pending = False
+            self._ahead = next(self._batches, None)
+
+    def _lost(self, loss: float) -> None:
+        self._times.arrived(self._before + int(self._executor.iteration), loss)
+
+    def _answered(self, loss: float, correct: float) -> None:
+        self._answers.append((loss, correct))
+
+    def read_losses(self, losses: List[int]) -> List[float]:
+        """Return the losses of steps as floats."""
+        self._epochs_left -= 1
+        self.reader.home = "steady"
+        return self._times.losses(losses)
+
+    def evaluate(self) -> Evaluation:
+        """Return loss and accuracy on the whole test set, in evaluation mode (no dropout)."""
+        self._end_training()
+        self.reader.home = "evaluate"
+        self._training.model.eval()
+        total, correct = 0.0, 0.0
+        for part in self._parts.test:
+            self._answers = []
+            for batch in self._executed(part, (part.end - part.begin) // part.batch_size):
+                self._steps.tell_answers(*self._steps.evaluate(batch))
+            weight = part.batch_size if self._training.classifies else 1
+            total += sum(loss for loss, _ in self._answers) * weight
+            correct += sum(right for _, right in self._answers)
+        self._training.model.train()
+        self.reader.home = "steady"
+        samples = self._parts.test_samples
+        if not self._training.classifies:
+            return Evaluation(loss=total, samples=samples)
+        return Evaluation(loss=total / samples, samples=samples, accuracy=correct / samples)
+
+    def _end_training(self) -> None:
+        """Leave an executor that has steps left, after a training that diverged."""
+        self._ahead = None
+        close = getattr(self._batches, "close", None)
+        if close is not None:
+            close()
+
+    def phases(self) -> Dict[str, float]:
+        """Return what the SDK's tracker says of the first step, where its log said nothing."""
+        if self._times.has_paused:
+            return {}
+        return cerebras_phases.tracked(os.path.join(self._first_artifacts, "track.json"))  # noqa: PTH118
+
+    def close(self) -> None:
+        """Leave the executor."""
+        self._end_training()
+        if not self._sdk.lazy:
+            self._sdk.artifacts.remove()
+
+    def treatment(self) -> Pairs:
+        """Return what of the SDK may change a number."""
+        return treatment(self._job)

@@ -1,0 +1,94 @@
+"""Trains torch workloads through the Cerebras SDK: on a CSX, on its CPU backend, or only lowered.
+
+Workload files stay as they are: their torch optimizer becomes the SDK's, labels become int32, the
+batches are the torch way's in the same order, and `memory_format` does not count. On a CSX the SDK
+computes in half precision whatever a workload declares, with its own loss scaling.
+"""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+from typing import Callable, Optional, Union
+
+import torch
+
+from accelbench.records import Job
+from accelbench.workers import cerebras_parts, cerebras_phases, cerebras_sdk, host
+from accelbench.workers.cerebras_check import CheckEngine
+from accelbench.workers.cerebras_engine import CerebrasEngine
+from accelbench.workers.engine import Params
+from accelbench.workers.meeting import Meeting
+from accelbench.workers.workload import Training
+
+OF = "torch"
+REPLICAS = "inside"
+PLATFORMS = ("cerebras", "cerebras-cpu", "cerebras-check")
+PRECISIONS = {"cerebras": "mixed", "cerebras-check": "mixed"}
+
+# The names and defaults are the SDK's own (ClusterConfig, backends.csx and DataExecutor of
+# cerebras_pytorch 2.10); an empty text, an empty list and a zero leave its default. "dynamic" loss
+# scaling follows from half_dtype: all but bfloat16.
+OPTIONS = {
+    "activation_steps": 1,
+    "artifact_dir": "",
+    "automount": True,
+    "compile_dir": "",
+    "credentials_path": "",
+    "disable_version_check": False,
+    "half_dtype": "float16",
+    "job_labels": [],
+    "job_priority": "p2",
+    "job_time_sec": 0,
+    "max_act_per_csx": 0,
+    "max_wgt_servers": 0,
+    "mgmt_address": "",
+    "mgmt_namespace": "",
+    "micro_batch_size": "auto",
+    "mount_dirs": [],
+    "num_csx": 1,
+    "num_workers_per_csx": 1,
+    "optimization_level": 1,
+    "python_paths": [],
+    "transfer_processes": 5,
+}
+
+
+def start(
+    job: Job,
+    workload: ModuleType,
+    params: Params,
+    enter: Callable[[str], None],
+    meeting: Optional[Meeting] = None,  # noqa: ARG001  # replicas are inside: there is none
+) -> Union[CerebrasEngine, CheckEngine]:
+    """Open the SDK's backend, build the model with the seed's weights, and return what is driven.
+
+    `enter` is told when the data phase begins, and later of each phase that the SDK's log shows.
+    """
+    sdk = cerebras_sdk.open_sdk(job)
+    with cerebras_sdk.removed_on_failure(sdk.artifacts):
+        return _engine(job, workload, params, enter, sdk)
+
+
+def _engine(
+    job: Job,
+    workload: ModuleType,
+    params: Params,
+    enter: Callable[[str], None],
+    sdk: cerebras_sdk.Sdk,
+) -> Union[CerebrasEngine, CheckEngine]:
+    if not sdk.lazy:
+        # The SDK's own variable, which it reads itself where it traces (and takes 1 without it).
+        torch.set_num_threads(int(os.environ.get("TORCH_NUM_THREADS") or host.usable_cores()))
+    torch.manual_seed(job.spec.seed)
+    training = workload.build(params)
+    if not isinstance(training, Training):
+        kind = type(training).__name__
+        raise TypeError(f"build() must return accelbench.workers.workload.Training, not {kind}")
+    enter("data")
+    parts = cerebras_parts.cut(job, workload, params, training)
+    if job.platform == cerebras_sdk.CHECK:
+        return CheckEngine(job, training, sdk, parts)
+    engine = CerebrasEngine(job, training, sdk, parts, enter)
+    cerebras_phases.listen(engine.reader)
+    return engine
