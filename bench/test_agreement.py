@@ -43,6 +43,15 @@ LOOKS = {"smoke": (3, 6), "nightly": (5, 10), "paper": (5, 10)}
 """Seeds at which the question is asked; the rate of error is shared among the looks."""
 
 
+def incomparable(device: Found, batch: int) -> str:
+    """Return why nothing on a device can be compared at a global batch; empty where it can."""
+    if not device.measures:
+        return f"{device.device} trains nothing: there are no losses to compare"
+    if batch % device.replicas:
+        return f"a global batch of {batch} cannot be shared by {device.replicas} replicas"
+    return ""
+
+
 def trained(train: Train, workload: str, how: Mapping[str, Any]) -> Trained:
     """Train the workload as the tier says, on what `how` says."""
     tier = TIERS.get(train.tier, TIERS["nightly"])
@@ -58,8 +67,9 @@ def test_agreement(train: Train, device: Found, reference_device: str, workload:
     from accelbench.verdict.agreement import DIFFERENT, UNDECIDED, YARDSTICK
 
     batch, rate = WORKLOADS[workload]["batch_size"], WORKLOADS[workload]["learning_rate"]
-    if batch % device.replicas:
-        pytest.skip(f"a global batch of {batch} cannot be shared by {device.replicas} replicas")
+    against = incomparable(device, batch)
+    if against:
+        pytest.skip(against)
     ours: list[Trained] = []
     trios: list[Trio] = []
     looks = LOOKS[train.tier]

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 REPEAT = "repeat"
 """The role of a run that a test made beside the one that it had judged."""
 
+CHECKED = "lowers for training and evaluation, nothing was measured"
+"""What is said of a run on a device that only checks whether a training can be compiled for it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Trained:
@@ -55,6 +58,8 @@ class Trained:
         `smallest_effect={"accuracy": 0.01}`, the smallest change that matters.
         `repeats`: the same cell trained again by this test, with fresh seeds. They decide what
         this run left open, and are recorded with it. `published`: figures of a report, shown.
+        On a device that measures nothing there is nothing to judge: what cannot be compiled for it
+        has failed the test before.
         """
         self._settled()
         for repeat in repeats:
@@ -63,6 +68,8 @@ class Trained:
         cell = self._cell(floor, smallest_effect)
         self._ended()
         shown = tuple((published or {}).items())
+        if not self.place.device.measures:
+            return self._only_checked(repeats)
         if cell.expect == "completed":
             return self._judged(cell, repeats, shown)
         self._report(Outcome(self.run, (), published=shown))
@@ -82,7 +89,9 @@ class Trained:
         self._settled()
         self._ended()
         run = replace(self.run, spec=replace(self.run.spec, role=role))
-        self._report(Outcome(run, tuple(verdicts), published=tuple((published or {}).items())))
+        message = "" if self.place.device.measures else CHECKED
+        figures = tuple((published or {}).items())
+        self._report(Outcome(run, tuple(verdicts), message=message, published=figures))
         return run
 
     def beside(self, alone: Trained) -> Trained:
@@ -100,10 +109,14 @@ class Trained:
     @property
     def command(self) -> str:
         """What trains the same once more, with the same seed."""
-        spec = self.run.spec
+        spec, declaration = self.run.spec, self.declaration
         command = ["accelbench", "run", spec.workload, "--device", spec.device]
         command += ["--dataset", spec.dataset, "--epochs", str(spec.epochs)]
-        command += ["--seed", str(spec.seed), *(f"{key}={value}" for key, value in spec.params)]
+        unsaid = declaration.cell("smoke")  # the command takes from it what it is not told
+        command += ["--mode", self.cell.mode] if self.cell.mode != unsaid.mode else []
+        defaults = dict(declaration.defaults)
+        params = {**{key: defaults[key] for key, _ in unsaid.params}, **dict(spec.params)}
+        command += ["--seed", str(spec.seed), *(f"{key}={value}" for key, value in params.items())]
         return shlex.join(command)
 
     def _settled(self) -> None:
@@ -112,10 +125,14 @@ class Trained:
         self.train.unchecked.remove(self)
 
     def _ended(self) -> None:
-        """Fail the test where the run did not end as its cell says."""
-        if self.run.state.name == self.cell.expect:
+        """Fail the test where the run did not end as its cell says.
+
+        Where nothing is trained nothing diverges.
+        """
+        expected = self.cell.expect if self.place.device.measures else "completed"
+        if self.run.state.name == expected:
             return
-        message = f"{self.cell.name} {self.run.state}, expected {self.cell.expect}"
+        message = f"{self.cell.name} {self.run.state}, expected {expected}"
         message += f": {self.run.message}" if self.run.message else ""
         self._report(Outcome(self.run, (), expected=False, message=message))
         pytest.fail(message, pytrace=False)
@@ -162,6 +179,12 @@ class Trained:
         if red:
             pytest.fail(f"{cell.name} on {self.run.spec.device}: {message}", pytrace=False)
         return tuple(ruling.verdict for ruling in rulings)
+
+    def _only_checked(self, repeats: Sequence[Trained]) -> tuple[Verdict, ...]:
+        """Report runs that measured nothing: without verdicts, so that none is ever recorded."""
+        for trained in (self, *repeats):
+            self._report(Outcome(trained.run, (), message=CHECKED))
+        return ()
 
     def _repeated(self, cell: Cell, repeats: Sequence[Trained]) -> list[Run]:
         """Return repeats as reference runs where those are recorded, else report each as it is."""

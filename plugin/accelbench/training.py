@@ -18,6 +18,9 @@ from accelbench.records import Outcome, Run, Scalar
 from accelbench.trained import Trained
 from accelbench.trainer import Place, missing_framework, refused
 
+UNSUPPORTED = "unsupported"
+"""The state of a run whose worker found that its SDK lacks what the workload asks for."""
+
 
 def absent(reason: str, *, required: bool) -> None:
     """Skip the test for want of a device or a framework; fail it where that is required."""
@@ -130,6 +133,7 @@ class Train:
         if refusal is not None:
             pytest.skip(refusal)
         missing = missing_framework(declaration, place.config)
+        missing = missing or self.context.estimates.refusal(cell, device)
         if missing:
             absent(missing, required=device.device in self.context.options.required)
         if seed is None:
@@ -137,6 +141,9 @@ class Train:
             seed = self.context.trainer.seed(self.node.nodeid, self.runs, stored)
         self.runs += 1
         run = self.context.trainer.run(declaration, cell, place, seed)
+        self.context.estimates.note(cell, run)
+        if run.state.name == UNSUPPORTED:
+            pytest.skip(run.message.splitlines()[0].partition(": ")[2])
         if run.state.name not in {"completed", "diverged"}:
             self.report(Outcome(run.condensed(), (), expected=False, message=run.message))
             pytest.fail(f"{cell.name} {run.state}: {run.message}", pytrace=False)

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from accelbench.levels import ALPHA_NIGHT
-from accelbench.records import Outcome, Verdict
+from accelbench.records import COMPLETED, Outcome, Run, Verdict
 from accelbench.report import agreement, scaling, tables
 from accelbench.session import Session
 from accelbench.verdict import RED, STATUSES, statuses
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 LEAST_WIDTH_OF_A_PIPE = 110
 """A file or a pipe has no width; a terminal has its own, and the workload's column folds."""
+
+CHECKED = "checked"
+"""What became of a run that is complete without an epoch: its device measures nothing."""
 
 _STYLES = {
     statuses.REGRESSED: "bold red",
@@ -75,7 +78,12 @@ def _rows(outcome: Outcome, *, verbose: bool) -> list[Verdict]:
     if rows and any(v.gated for v in outcome.verdicts):
         return rows
     state = statuses.PASSED if outcome.expected else statuses.FAILED
-    return [Verdict(f"({outcome.run.state})", state), *rows]
+    return [Verdict(f"({_ending(outcome.run)})", state), *rows]
+
+
+def _ending(run: Run) -> str:
+    """Return how a run ended; one that only compiled what it was to train was checked."""
+    return CHECKED if run.state == COMPLETED and not run.epochs else str(run.state)
 
 
 def _add(table: Table, outcome: Outcome, verdict: Verdict) -> None:
@@ -109,6 +117,16 @@ def reasons(session: Session) -> list[str]:
     return [f"{_places(where)} {text}" for text, where in places.items()]
 
 
+def checked(session: Session) -> list[str]:
+    """Return how many runs measured nothing, and what was found out instead."""
+    messages = [
+        outcome.message
+        for _, outcome in session.outcomes
+        if outcome.expected and _ending(outcome.run) == CHECKED
+    ]
+    return [f"{counted(n, 'run')} {CHECKED}: {said}" for said, n in Counter(messages).items()]
+
+
 def _places(where: list[str]) -> str:
     """Name the places where something holds, or count them where the table shows them anyway."""
     return f"{', '.join(where)}:" if len(where) <= 2 else f"{len(where)} metrics"
@@ -131,6 +149,6 @@ def footer(session: Session, command: str) -> list[str]:
             f"{counts[statuses.NEW]} new: no baseline yet; record one with: "
             f"{command} --update-baselines --seeds 12"
         )
-    lines += reasons(session)
+    lines += [*checked(session), *reasons(session)]
     lines += [f"baseline line left out: {problem}" for problem in session.problems()]
     return lines + session.notes

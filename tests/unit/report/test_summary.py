@@ -68,6 +68,23 @@ def test_a_run_without_gates_is_a_row_of_its_state(session: Session, make_run: M
     ]
 
 
+def test_runs_that_measured_nothing_are_checked_and_counted_by_what_they_say(
+    session: Session, make_run: MakeRun
+) -> None:
+    run = make_run(epochs=(), evaluation=None)
+    session.outcomes[:] = [
+        ("a", Outcome(run, (), message="lowers")),
+        ("b", Outcome(run, (), message="lowers")),
+        ("c", Outcome(run, (), expected=False, message="does not lower")),
+    ]
+    rows = [line.split() for line in table(session)[1:]]
+    assert [row[-7::6] for row in rows] == [["(checked)", "passed"]] * 2 + [["(checked)", "failed"]]
+    assert footer(session, COMMAND) == [
+        "3 runs (1 failed), 0 gated metrics: none (false alarms: at most 1% of sessions)",
+        "2 runs checked: lowers",
+    ]
+
+
 def test_a_long_name_is_folded_and_no_number_is_cut(session: Session, make_run: MakeRun) -> None:
     run = make_run(workload="w" * 60, params=tuple((f"parameter_{i}", i) for i in range(5)))
     session.outcomes[:] = [("a", Outcome(run, (Verdict("loss", "passed", 0.123456789),)))]

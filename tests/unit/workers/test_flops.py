@@ -45,6 +45,8 @@ def counted(counter: Any, training: Any, *shape: int) -> float:
         ("graphcore_mnist", (1, 28, 28), {"loss": "logits"}),
         ("control", (512,), {}),
         ("control", (64,), {"width": 64}),
+        ("row_transformer", (1, 28, 28), {}),
+        ("row_transformer", (1, 28, 28), {"width": 24, "heads": 3, "blocks": 1}),
         ("resnet18_cifar10", (3, 32, 32), {}),
         ("resnet18_cifar10", (3, 32, 32), {"precision": "bfloat16", "batch_norm": False}),
     ],
@@ -67,6 +69,7 @@ def test_a_workloads_closed_form_is_torchs_count_exactly(
         ("mnist_cnn", 82_049_024),
         ("graphcore_mnist", 15_396_864),
         ("control", 2_652_160),
+        ("row_transformer", 17_923_840),
         ("resnet18_cifar10", 3_328_997_376),
     ],
 )
