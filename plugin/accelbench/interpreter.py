@@ -5,6 +5,7 @@ What `[tool.accelbench.device.ID]` in pyproject.toml says, and the argument list
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
@@ -12,10 +13,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from accelbench.workers.watchdog import RUN_VARIABLE
 
-_KEYS = ("command", "setup", "env", "ssh", "ssh_options")
+if TYPE_CHECKING:
+    from accelbench.records import Options, OptionValue
+
+_KEYS = ("command", "setup", "env", "ssh", "ssh_options", "options")
 
 # A shell's own ${rank} is left alone.
 _PLACEHOLDER = re.compile(r"(?<!\$)\{(rank|world|node|local_rank)\}")
@@ -77,7 +82,8 @@ class DeviceConfig:
     `setup` is shell text that runs first; `command` is the interpreter as an argument list, with
     any launcher in front; `env` is added to the environment. `ssh` names the hosts on which all
     this happens, with `ssh_options` in front of their names. In `command` and `env`, {rank},
-    {world}, {node} and {local_rank} stand for a rank's own numbers.
+    {world}, {node} and {local_rank} stand for a rank's own numbers. `options` are the SDK's, sorted
+    by name; the way to train knows which there are, and their types.
     """
 
     command: tuple[str, ...] = (sys.executable,)
@@ -85,6 +91,7 @@ class DeviceConfig:
     env: tuple[tuple[str, str], ...] = ()
     ssh: tuple[str, ...] = ()
     ssh_options: tuple[str, ...] = ()
+    options: Options = ()
 
     @classmethod
     def from_table(cls, device: str, table: Mapping[str, object]) -> DeviceConfig:
@@ -103,7 +110,10 @@ class DeviceConfig:
 
     def argv(self, rank: int = 0, world: int = 1) -> tuple[str, ...]:
         """Return the argument list that starts a rank's interpreter on its host, with `setup`."""
-        command = tuple(self._filled(word, rank, world) for word in self.command)
+        return self.after_setup(tuple(self._filled(word, rank, world) for word in self.command))
+
+    def after_setup(self, command: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the argument list that runs a command after `setup`, as any interpreter."""
         if not self.setup:
             return command
         return ("bash", "-c", f'{self.setup}\nexec "$@"', "accelbench", *command)
@@ -161,6 +171,7 @@ def _from_table(table: Mapping[str, object]) -> DeviceConfig:
         env=_env(table.get("env", {})),
         ssh=ssh,
         ssh_options=_texts("ssh_options", table.get("ssh_options", []), may_be_empty=True),
+        options=_options(table.get("options", {})),
     )
     if config.ssh_options and not ssh:
         raise ValueError("ssh_options without ssh: name the host, ssh = 'user@host'")
@@ -190,6 +201,26 @@ def _env(value: object) -> tuple[tuple[str, str], ...]:
         if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is None:
             raise ValueError(f"env: {name!r} cannot be a variable: letters, digits and _ only")
     return tuple(sorted((name, _text("env", each)) for name, each in value.items()))
+
+
+def _options(value: object) -> Options:
+    """Return an SDK's options; ValueError for what can be none of its values."""
+    if not isinstance(value, dict):
+        raise ValueError(f"options must be a table, [...options], not {value!r}")
+    return tuple(sorted((name, _option(name, each)) for name, each in value.items()))
+
+
+def _option(name: str, value: object) -> OptionValue:
+    if isinstance(value, list):
+        return _texts(f"option {name}", value, may_be_empty=True)
+    if isinstance(value, str):
+        return _text(f"option {name}", value)
+    # Infinities and not-a-number have no form in JSON, nor in the code that another host is told.
+    if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise ValueError(
+        f"option {name} must be true or false, a number, a text or a list of texts, not {value!r}"
+    )
 
 
 def _hosts(value: object) -> tuple[str, ...]:

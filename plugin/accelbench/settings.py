@@ -89,7 +89,12 @@ def device_configs(root: Path) -> tuple[tuple[str, DeviceConfig], ...]:
     for device, table in tables.items():
         try:
             kind_of(device)
-            found.append((device, DeviceConfig.from_table(device, table)))
+            config = DeviceConfig.from_table(device, table)
+            if config.options:
+                from accelbench import device_options  # collecting does without it
+
+                device_options.check(device, config)
+            found.append((device, config))
         except (ValueError, UnknownDeviceError) as error:
             raise SettingsError(f"{root / 'pyproject.toml'}: {error}") from None
     return tuple(found)

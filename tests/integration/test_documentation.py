@@ -44,7 +44,16 @@ def test_the_example_workloads_train_from_the_command_line(
     assert trained(perceptron, tmp_path / "perceptron")["evaluation"]["accuracy"] > 0.9
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/accelerators.md",
+        "docs/architecture.md",
+        "docs/devices.md",
+    ],
+)
 def test_every_file_that_a_document_names_is_there(name: str) -> None:
     document = ROOT / name
     links = re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8"))

@@ -7,6 +7,7 @@ import shlex
 import click
 
 from accelbench.cli._common import one_line_errors, settings
+from accelbench.device_options import option_lines, sdk_ways
 from accelbench.devices import DeviceConfig, Found, default_ids, kind_of
 from accelbench.devices.elsewhere import replicas
 from accelbench.lease import lock_folder
@@ -14,7 +15,9 @@ from accelbench.workers.watchdog import RUN_VARIABLE
 
 
 @click.command()
-@click.option("--explain", metavar="ID", help="Show one device: its command, what was found.")
+@click.option(
+    "--explain", metavar="ID", help="Show one device: its command and options, what was found."
+)
 @one_line_errors
 def command(explain: str | None) -> None:
     """List the devices, and for each whether it is there.
@@ -30,7 +33,7 @@ def command(explain: str | None) -> None:
     for device in (*ids, *(name for name, _ in configured.devices if name not in ids)):
         found = kind_of(device).find(device, configured.device_config(device))
         text = found.model if isinstance(found, Found) else f"absent: {found.reason}"
-        click.echo(f"{device:<10} {text}")
+        click.echo(f"{device:<14} {text}")
 
 
 def _explain(device: str) -> None:
@@ -39,14 +42,34 @@ def _explain(device: str) -> None:
     found = kind.find(device, config)
     click.echo(f"device       {device}")
     click.echo(f"markers      {', '.join(kind.marks(device))}")
-    _explain_commands(config, replicas(device))
+    # An SDK that makes the replicas itself has one process for all of them.
+    worlds = [way.world(replicas(device)) for way in sdk_ways(device)]
+    _explain_commands(config, max(worlds, default=replicas(device)))
+    _explain_options(device, config)
     if isinstance(found, Found):
-        click.echo(f"found        {found.model}")
-        click.echo(f"units        {', '.join(found.units)} (lock files in {lock_folder()})")
-        for key, value in found.facts:
-            click.echo(f"{key:<12} {value}")
+        explain_found(found)
     else:
         click.echo(f"missing      {found.reason}")
+
+
+def _explain_options(device: str, config: DeviceConfig) -> None:
+    """Show what the device's SDK will be given: every option, those that nobody set as well."""
+    for way in sdk_ways(device):
+        click.echo(f"trained by   {way.name}, what is declared for {way.of}")
+        for line in option_lines(way.options(config.options), config.options):
+            click.echo(f"option       {line}")
+
+
+def explain_found(found: Found) -> None:
+    """Print what was found of a device."""
+    click.echo(f"found        {found.model}")
+    click.echo(f"units        {', '.join(found.units)} (lock files in {lock_folder()})")
+    if not found.measures:
+        click.echo("measures     nothing: it checks that a training compiles")
+    if found.cancel:
+        click.echo(f"cancelled by {shlex.join(found.cancel)}")
+    for key, value in found.facts:
+        click.echo(f"{key:<12} {value}")
 
 
 def _explain_commands(config: DeviceConfig, world: int) -> None:

@@ -12,27 +12,45 @@ from pathlib import Path
 import click
 
 from accelbench import codec, workload_files
+from accelbench.allocation import Estimates
 from accelbench.cli._common import data_root_option, one_line_errors, settings
-from accelbench.declarations import Declaration
+from accelbench.declarations import Cell, Declaration
+from accelbench.device_options import option_lines, with_given
 from accelbench.devices import Unavailable, kind_of
 from accelbench.limits import Limits, parse_limits
 from accelbench.progress import Listener
-from accelbench.records import Run
+from accelbench.records import COMPLETED, Run
 from accelbench.report.progress import Line, Quiet
 from accelbench.seeds import new_session_id
 from accelbench.settings import Settings, session_treatment
 from accelbench.store import Baselines
+from accelbench.tiers import TIERS
 from accelbench.trainer import Place, Trainer, missing_framework, refused
+from accelbench.ways import way_on
 
 
 @click.command()
 @click.argument("workload")
 @click.option("--device", default="cpu", show_default=True, metavar="ID", help="Device id.")
-@click.option("--dataset", metavar="NAME", help="Data set (default: the smoke tier's).")
+@click.option(
+    "--tier",
+    type=click.Choice(TIERS),
+    default="smoke",
+    show_default=True,
+    help="What is not said below comes from the workload's first cell of this tier.",
+)
+@click.option("--dataset", metavar="NAME", help="Data set (default: the tier's).")
 @click.option("--seed", type=click.IntRange(0), help="Seed (default: a fresh one).")
-@click.option("--epochs", type=click.IntRange(1), help="Epochs (default: the smoke tier's).")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs (default: the tier's).")
 @click.option("--mode", metavar="NAME", help="How a step is run: eager, compile, graph.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A parameter.")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An option of the device's SDK, before what pyproject.toml says (repeatable).",
+)
 @click.argument("more", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--json", "output", metavar="FILE|-", help="Write the Run as JSON ('-': stdout).")
 @click.option("--run-timeout", type=float, default=3600.0, show_default=True, metavar="SECONDS")
@@ -42,11 +60,13 @@ from accelbench.trainer import Place, Trainer, missing_framework, refused
 def command(  # noqa: PLR0913,PLR0917  # one argument an option
     workload: str,
     device: str,
+    tier: str,
     dataset: str | None,
     seed: int | None,
     epochs: int | None,
     mode: str | None,
     assignments: tuple[str, ...],
+    options: tuple[str, ...],
     more: tuple[str, ...],
     output: str | None,
     run_timeout: float,
@@ -61,10 +81,12 @@ def command(  # noqa: PLR0913,PLR0917  # one argument an option
     configured = settings(data_root)
     declaration = workload_files.find(configured.workloads, workload)
     params = declaration.parsed(_values((*assignments, *more)))
-    cell = declaration.cell("smoke", dataset=dataset, epochs=epochs, mode=mode, params=params)
+    _refuse_empty(declaration, tier)
+    cell = declaration.cell(tier, dataset=dataset, epochs=epochs, mode=mode, params=params)
     limits = _limits(run_timeout, stall_timeout)
-    place = _place(configured, declaration, device)
-    refusal = refused(declaration, cell, place)
+    place = _place(configured, declaration, device, options)
+    stored = Baselines(configured.baselines)
+    refusal = refused(declaration, cell, place) or Estimates(stored).refusal(cell, place.device)
     if refusal is not None:
         raise click.ClickException(refusal)
     with tempfile.TemporaryDirectory(prefix="accelbench-") as logs:
@@ -77,8 +99,8 @@ def command(  # noqa: PLR0913,PLR0917  # one argument an option
             listener=_listener(),
         )
         if seed is None:
-            stored = Baselines(configured.baselines).seeds(declaration.name)
-            seed = trainer.seed("accelbench run", 0, stored)
+            seed = trainer.seed("accelbench run", 0, stored.seeds(declaration.name))
+        _tell(declaration, cell, place, seed, to_stderr=output == "-")
         run = trainer.run(declaration, cell, place, seed)
     _print(run, output)
 
@@ -104,7 +126,18 @@ def _listener() -> Listener:
     return Line(sys.stderr) if sys.stderr.isatty() else Quiet()
 
 
-def _place(configured: Settings, declaration: Declaration, device: str) -> Place:
+def _refuse_empty(declaration: Declaration, tier: str) -> None:
+    """Refuse a tier that a workload lacks; without any tier it trains on the data that it has."""
+    if tier != "smoke" and not declaration.cells(tier):
+        there = ", ".join(name for name, cells in declaration.tiers if cells) or "none"
+        raise click.ClickException(
+            f"workload {declaration.name} has no cell in the {tier} tier; it has: {there}"
+        )
+
+
+def _place(
+    configured: Settings, declaration: Declaration, device: str, options: Sequence[str]
+) -> Place:
     """Return the device to train on, with all that this interpreter can tell that it needs."""
     config = configured.device_config(device)
     found = kind_of(device).find(device, config)
@@ -113,7 +146,27 @@ def _place(configured: Settings, declaration: Declaration, device: str) -> Place
     missing = missing_framework(declaration, config)
     if missing:
         raise click.ClickException(missing)
+    try:
+        config = with_given(config, way_on(declaration.trained_by, found.platform), options)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
     return Place(found, config)
+
+
+def _tell(
+    declaration: Declaration, cell: Cell, place: Place, seed: int, *, to_stderr: bool
+) -> None:
+    """Print, where an SDK trains, all that it is given, before hours of it: defaults as well."""
+    way = way_on(declaration.trained_by, place.device.platform)
+    if not way.of:
+        return
+    params = {**dict(declaration.defaults), **dict(cell.params)}
+    lines = [f"{declaration.name} on {place.device.device}, {place.device.model}, by {way.name}"]
+    lines += [f"  data set   {cell.dataset}", f"  epochs     {cell.epochs}", f"  seed       {seed}"]
+    lines += [f"  parameter  {line}" for line in option_lines(tuple(params.items()), cell.params)]
+    effective = way.options(place.config.options)
+    lines += [f"  option     {line}" for line in option_lines(effective, place.config.options)]
+    click.echo("\n".join(lines), err=to_stderr)
 
 
 def _refuse_unwritable(output: str | None) -> None:
@@ -147,5 +200,7 @@ def described(run: Run) -> str:
         if run.evaluation.accuracy is not None:
             parts.append(f"accuracy {run.evaluation.accuracy:.4f}")
         parts.append(f"loss {run.evaluation.loss:#.6g}")
+    elif run.state == COMPLETED:
+        parts.append("nothing was trained: the device only checks")
     parts.append(f"{run.phases.wall_seconds:.1f} s")
     return ", ".join(parts)

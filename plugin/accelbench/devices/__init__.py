@@ -44,11 +44,11 @@ def default_ids() -> tuple[str, ...]:
     return tuple(sorted((i for kind in kinds() for i in kind.ids), key=_by_kind_and_number))
 
 
-def _by_kind_and_number(device: str) -> tuple[int, int]:
-    name, _, number = device.partition("-")
-    order = [kind.name for kind in kinds()]
-    first = ["cpu", "gpu"].index(name) if name in {"cpu", "gpu"} else 2 + order.index(name)
-    return first, int(number or 0)
+def _by_kind_and_number(device: str) -> tuple[int, str, int, str]:
+    """Sort cpu and gpu first, then by name: ipu before ipu-2, and ipu-2 before ipu-model."""
+    name, _, rest = device.partition("-")
+    first = ["cpu", "gpu"].index(name) if name in {"cpu", "gpu"} else 2
+    return (first, name, int(rest), "") if rest.isdecimal() else (first, name, 0, rest)
 
 
 def kind_of(device: str) -> DeviceKind:
@@ -57,15 +57,18 @@ def kind_of(device: str) -> DeviceKind:
         if kind.knows(device):
             return kind
     raise UnknownDeviceError(
-        f"unknown device {device!r}; known: {', '.join(default_ids())} (gpu-N and cpu-N for any N; "
-        "by torch's accelerators mps, and hpu-N, mlu-N, musa-N, npu-N, xpu-N)"
+        f"unknown device {device!r}; known: {', '.join(default_ids())} (cpu-N, gpu-N and "
+        "ipu-N for any N; by torch's accelerators mps, and hpu-N, mlu-N, musa-N, npu-N, xpu-N)"
     )
 
 
 def one_replica(device: str) -> str:
-    """Return the id of one replica on a device's kind, as cpu for cpu-4; UnknownDeviceError."""
+    """Return the id of one replica on a device's kind, as cpu for cpu-4; UnknownDeviceError.
+
+    What follows the dash may be a word: cerebras-cpu is a device of its own, with one replica.
+    """
     kind = kind_of(device)
     name, _, number = device.partition("-")
-    if number in {"", "1"}:
+    if not number.isdecimal() or number == "1":
         return device
     return next((each for each in (name, f"{name}-1") if kind.knows(each)), device)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 60.0
 
-_SIDE = (*boot.WORKER_SIDE, "interpreter.py", "boot.py", "devices/*.py", "nvml/*.py")
+_SIDE = (*boot.WORKER_SIDE, "interpreter.py", "boot.py", "asking.py", "devices/*.py", "nvml/*.py")
 
 _LOOK = f"""
 import atexit, importlib, json, os, shutil, sys, tempfile
@@ -30,8 +30,10 @@ atexit.register(shutil.rmtree, folder, True)
 from accelbench import codec
 from accelbench.interpreter import DeviceConfig
 kind = importlib.import_module(kind_module).KIND
-print(json.dumps(codec.to_json(kind.find(device, DeviceConfig((sys.executable,))))))
+config = DeviceConfig((sys.executable,), options=options)
+print(json.dumps(codec.to_json(kind.find(device, config))))
 """
+"""Runs where the device is; setup and environment are done with: this process has them already."""
 
 
 def anywhere(kind: DeviceKind) -> DeviceKind:
@@ -39,7 +41,10 @@ def anywhere(kind: DeviceKind) -> DeviceKind:
 
     def find(device: str, config: DeviceConfig) -> Found | Unavailable:
         hosts = config.hosts(replicas(device))
-        return _together(kind, device, config) if any(hosts) else kind.find(device, config)
+        if any(hosts):
+            return _together(kind, device, config)
+        found = kind.find(device, config)
+        return _cancelling(found, config) if isinstance(found, Found) and found.cancel else found
 
     def facts(units: tuple[str, ...]) -> tuple[tuple[str, Scalar], ...]:
         here = tuple(unit for unit in units if "/" not in unit)
@@ -65,10 +70,25 @@ def _together(kind: DeviceKind, device: str, config: DeviceConfig) -> Found | Un
         if isinstance(found, Unavailable):
             return Unavailable(device, found.reason)
         parts[host] = found
+        if found.cancel:  # its host knew of no setup: it was done
+            parts[host] = _cancelling(found, config, config.after_setup)
     models = {found.model for found in parts.values()}
     if len(models) > 1:
         return Unavailable(device, f"its hosts differ: {', '.join(sorted(models))}")
     return _joined(device, parts, named=bool(config.ssh) or len(parts) > 1)
+
+
+def _cancelling(
+    found: Found,
+    config: DeviceConfig,
+    after: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple,
+) -> Found:
+    """Return what was found, with a command to cancel that needs no worker's surroundings.
+
+    It runs on the device's host in a process of its own, when its worker is gone.
+    """
+    words = [f"{name}={value}" for name, value in config.environment().items()]
+    return replace(found, cancel=("env", *words, *after(found.cancel)))
 
 
 def _joined(device: str, parts: dict[str, Found], *, named: bool) -> Found:
@@ -93,31 +113,30 @@ def _ask(
     kind: DeviceKind, device: str, config: DeviceConfig, rank: tuple[int, int]
 ) -> Found | Unavailable:
     """Have the interpreter of one rank look for a device on its own host."""
-    import subprocess  # collecting does without it
+    from accelbench import question  # collecting does without it
 
     interpreter = config.interpreter(*rank)
     env = {**config.environment(*rank), RUN_VARIABLE: f"find@{secrets.token_hex(8)}"}
-    told = (_sources(kind), kind.find.__module__, device)
-    line = boot.line(f"files, kind_module, device = {told!a}\n{_LOOK}")
+    told = (_sources(kind), kind.find.__module__, device, config.options)
+    line = boot.line(f"files, kind_module, device, options = {told!a}\n{_LOOK}")
     command = interpreter.line(("-u", "-c", boot.BOOT), env)
     try:
-        done = subprocess.run(
-            command,
-            input=line,
-            capture_output=True,
-            env={**os.environ, **env},
-            timeout=ANSWER_SECONDS,
-            check=False,
-        )
-        return _answer(device, json.loads(done.stdout.rpartition(boot.MARKER)[2]))
+        done = question.put(command, env, line, ANSWER_SECONDS)
+        return _answer(device, json.loads(_said(done.out)))
+    except TimeoutError:
+        return Unavailable(device, f"{interpreter.host}: no answer in {ANSWER_SECONDS:g} s")
     except OSError as error:
         return Unavailable(device, f"cannot start {command[0]}: {error.strerror}")
-    except subprocess.TimeoutExpired:
-        return Unavailable(device, f"{interpreter.host}: no answer in {ANSWER_SECONDS:g} s")
     except (ValueError, KeyError, TypeError):
-        words = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        reason = words or f"no answer (exit status {done.returncode})"
+        words = done.err.decode(errors="replace").strip().rpartition("\n")[2]
+        reason = words or f"no answer (exit status {done.status})"
         return Unavailable(device, f"{interpreter.host}: {reason}")
+
+
+def _said(out: bytes) -> bytes:
+    """Return the answer among what launchers, setups and login shells print around it."""
+    lines = out.rpartition(boot.MARKER)[2].splitlines()
+    return next((line for line in reversed(lines) if line.startswith(b"{")), b"")
 
 
 def _sources(kind: DeviceKind) -> dict[str, bytes]:
@@ -141,4 +160,6 @@ def _answer(device: str, value: dict[str, Any]) -> Found | Unavailable:
         replicas=int(value["replicas"]),
         platform=str(value["platform"]),
         visibility=str(value["visibility"]),
+        measures=bool(value["measures"]),
+        cancel=tuple(str(word) for word in value["cancel"]),
     )

@@ -13,7 +13,7 @@ BAD = [
     (
         "[tool.accelbench.device.cpu]\ncomand = ['python']\n",
         "[tool.accelbench.device.cpu]: unknown key comand; known: command, setup, env, ssh, "
-        "ssh_options",
+        "ssh_options, options",
     ),
     (
         "[tool.accelbench.device.cpu]\ncommand = 'python -u'\n",

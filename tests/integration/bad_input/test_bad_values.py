@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from tests.integration.conftest import Checkout, Done
 
-DEVICES = "known: cpu, cpu-2, cpu-4, gpu-1, gpu-2, gpu-4, gpu-8, cerebras, ipu"
+DEVICES = "known: cpu, cpu-2, cpu-4, gpu-1, gpu-2, gpu-4, gpu-8, cerebras, cerebras-check, "
 KNOWN = "cifar10, cifar10-jpeg, digits, mnist"
 PARAMETERS = "it has: learning_rate, batch_size, steps, kind"
 

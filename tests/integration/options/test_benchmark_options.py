@@ -139,7 +139,7 @@ def test_skip_skips_training_tests_and_runs_the_others(project: Project) -> None
 def test_disable_trains_and_judges_and_records_nothing(project: Project) -> None:
     project.noise(recorded=True)
     result = project.run("-m", "cpu", "--benchmark-disable", "--benchmark-json=out.json")
-    result.assert_outcomes(passed=1, deselected=project.deselected(8))
+    result.assert_outcomes(passed=1, deselected=project.deselected(11))
     assert project.statuses() == {"accuracy": "passed", "loss": "passed"}
     result.stdout.no_fnmatch_line("*:epoch*")
     path = project.path / "out.json"
@@ -149,7 +149,7 @@ def test_disable_trains_and_judges_and_records_nothing(project: Project) -> None
 def test_everything_works_without_pytest_benchmark(project: Project) -> None:
     project.noise(recorded=True)
     result = project.run("-m", "cpu", "-p", "no:benchmark")
-    result.assert_outcomes(passed=1, deselected=project.deselected(8))
+    result.assert_outcomes(passed=1, deselected=project.deselected(11))
     assert project.statuses() == {"accuracy": "passed", "loss": "passed"}
     result.stdout.no_fnmatch_line("*:epoch*")
 

@@ -25,7 +25,7 @@ def test_red_verdict_gives_exit_code_1_and_a_failure_in_junitxml(
     result = project.run(
         "-m", "cpu or ipu", "--junitxml=junit.xml", "--update-baselines", "--seeds=9"
     )
-    result.assert_outcomes(passed=1, failed=1, skipped=2, deselected=project.deselected(14))
+    result.assert_outcomes(passed=1, failed=1, skipped=2, deselected=project.deselected(20))
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     found = cases(project)
     assert len(found) == 4
@@ -42,7 +42,7 @@ def test_red_verdict_gives_exit_code_1_and_a_failure_in_junitxml(
 def test_skips_alone_give_exit_code_0(project: Project) -> None:
     project.noise()
     result = project.run("-m", "ipu or cerebras")
-    result.assert_outcomes(skipped=2, deselected=project.deselected(7))
+    result.assert_outcomes(skipped=2, deselected=project.deselected(10))
     assert result.ret == pytest.ExitCode.OK
 
 

@@ -46,7 +46,7 @@ def overlapping(found: list[tuple[float, float]]) -> list[float]:
 def test_no_two_runs_of_a_session_overlap(project: Project) -> None:
     project.steps("timed", WRITES, before=INTERVALS, cells=CELLS)
     result = project.run("-m", "cpu")
-    result.assert_outcomes(passed=3, deselected=project.deselected(24))
+    result.assert_outcomes(passed=3, deselected=project.deselected(33))
     assert len(intervals(project)) == 3
     assert overlapping(intervals(project)) == []
 
@@ -121,7 +121,7 @@ def test_terminal_shows_whom_a_run_waits_for_and_then_its_progress(
 def test_nothing_is_painted_where_the_output_is_no_terminal(project: Project) -> None:
     project.steps("timed", SLOW_STEP)
     result = project.run("-m", "cpu")
-    result.assert_outcomes(passed=1, deselected=project.deselected(8))
+    result.assert_outcomes(passed=1, deselected=project.deselected(11))
     assert "\x1b" not in result.stdout.str() + result.stderr.str()
     assert "samples/s" not in result.stdout.str()
     assert "timed on cpu" not in result.stdout.str()

@@ -87,7 +87,7 @@ def test_each_name_runs_on_its_devices_and_absent_ones_skip_with_their_own_words
     project.noise()
     project.tests(BY_NAME)
     result = project.run("-k", "own")
-    result.assert_outcomes(passed=1, skipped=6, deselected=project.deselected(9))
+    result.assert_outcomes(passed=1, skipped=6, deselected=project.deselected(12))
     result.stdout.fnmatch_lines_random(
         [f"SKIPPED*gpu-{number}: *GPU*" for number in (1, 2, 4, 8)]
         + ["SKIPPED*ipu: *IPU*", "SKIPPED*cerebras: *"]

@@ -24,7 +24,7 @@ def test_data_root_is_where_data_sets_are_looked_for_and_decoded(
     monkeypatch.setenv("ACCELBENCH_DATA", str(project.path / "elsewhere"))
     root = project.path / "data"
     result = project.run("-m", "cpu", "--data-root", str(root))
-    result.assert_outcomes(passed=1, skipped=1, deselected=project.deselected(16))
+    result.assert_outcomes(passed=1, skipped=1, deselected=project.deselected(22))
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(
         [f"SKIPPED*mnist is not in {root} *: run `accelbench data fetch mnist`, or set *"]

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 import pytest
 
+EVERY = "cpu cpu-2 cpu-4 gpu-1 gpu-2 gpu-4 gpu-8 cerebras cerebras-check cerebras-cpu ipu ipu-model"
+
 
 def selected(result: pytest.RunResult) -> list[str]:
     """Return the devices of the tests that --collect-only -q lists."""
@@ -22,9 +24,13 @@ def selected(result: pytest.RunResult) -> list[str]:
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        ((), ["cpu", "cpu-2", "cpu-4", "gpu-1", "gpu-2", "gpu-4", "gpu-8", "cerebras", "ipu"]),
+        ((), EVERY.split()),
         (("-m", "cpu"), ["cpu"]),
         (("-m", "gpu-2"), ["gpu-2"]),
+        (("-m", "ipu"), ["ipu"]),
+        (("-m", "ipu or cerebras"), ["cerebras", "ipu"]),
+        (("-m", "cerebras-cpu or ipu-model"), ["cerebras-cpu", "ipu-model"]),
+        (("--devices", "ipu-4,ipu", "-m", "ipu-4"), ["ipu-4"]),
         (("-m", "gpu and not gpu-2"), ["gpu-1", "gpu-4", "gpu-8"]),
         (("--devices", "gpu-3,cpu"), ["gpu-3", "cpu"]),
         (("--devices", "gpu-3,cpu", "-m", "gpu"), ["gpu-3"]),
@@ -45,7 +51,7 @@ def test_options_and_markers_select_exactly_these_devices(
 def test_marker_cpu_trains_on_the_cpu_alone(project: Project) -> None:
     project.noise()
     result = project.run("-m", "cpu")
-    result.assert_outcomes(passed=1, deselected=project.deselected(8))
+    result.assert_outcomes(passed=1, deselected=project.deselected(11))
     assert [each["run"]["spec"]["device"] for each in project.outcomes()] == ["cpu"]
 
 
@@ -80,6 +86,6 @@ def test_markers_are_registered(plain_project: Project) -> None:
     result.stdout.fnmatch_lines_random(
         [
             f"@pytest.mark.{name}: trains on the device {name}"
-            for name in ("cpu", "cpu-2", "gpu", "gpu-1", "gpu-8", "ipu", "cerebras")
+            for name in ("cpu", "cpu-2", "gpu", "gpu-1", "gpu-8", *EVERY.split()[-5:])
         ]
     )

@@ -55,7 +55,7 @@ def test_every_run_is_stored_with_its_verdicts_by_the_controller_alone(project: 
     project.noise(recorded=True)
     project.noise("other")
     project.append("conftest.py", WITNESS)
-    project.run("-m", "cpu").assert_outcomes(passed=2, deselected=project.deselected(16))
+    project.run("-m", "cpu").assert_outcomes(passed=2, deselected=project.deselected(22))
     folder = project.path / ".accelbench"
     ((*lines,),) = stored(folder)
     assert (folder / ".gitignore").read_text().splitlines()[-1] == "*"
@@ -100,7 +100,7 @@ def test_runs_that_fail_are_stored_too(project: Project) -> None:
     project.steps("crashes", "os._exit(3)")
     project.steps("diverges", "return float('nan')")
     result = project.run("-m", "cpu")
-    result.assert_outcomes(failed=2, deselected=project.deselected(16))
+    result.assert_outcomes(failed=2, deselected=project.deselected(22))
     ((*lines,),) = stored(project.path / ".accelbench")
     assert {line["workload"]: (line["state"], line["expected"]) for line in lines} == {
         "crashes": ("crashed", False),
@@ -139,7 +139,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_nothing_turns_red(
     project.noise("other")
     (project.path / "file").write_text("in the way")
     result = project.run("-m", "cpu", "--history", place)
-    result.assert_outcomes(passed=2, deselected=project.deselected(16))
+    result.assert_outcomes(passed=2, deselected=project.deselected(22))
     assert result.ret == pytest.ExitCode.OK
     said = [line for line in result.outlines if "not stored" in line]
     where = place if place.startswith("/") else project.path / place
@@ -156,7 +156,7 @@ def test_a_session_that_trains_nothing_makes_no_folder(project: Project) -> None
     project.noise()
     project.tests("def test_plain():\n    pass\n")
     project.run("-m", "cpu", "--collect-only")
-    project.run("-k", "test_plain").assert_outcomes(passed=1, deselected=project.deselected(9))
+    project.run("-k", "test_plain").assert_outcomes(passed=1, deselected=project.deselected(12))
     project.run("-m", "ipu")
     assert not (project.path / ".accelbench").exists()
 

@@ -13,7 +13,7 @@ import pytest
 def test_absent_required_device_fails_in_its_own_words(project: Project) -> None:
     project.noise()
     result = project.run("-m", "ipu or gpu-1", "--require-device", "ipu")
-    result.assert_outcomes(errors=1, skipped=1, deselected=project.deselected(7))
+    result.assert_outcomes(errors=1, skipped=1, deselected=project.deselected(10))
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["ipu: *IPU* (--require-device)"])
 
@@ -23,7 +23,7 @@ def test_required_device_that_no_training_used_fails_the_session_in_one_line(
 ) -> None:
     project.noise()
     result = project.run("-m", "cpu", "--require-device", "cpu", "--require-device", "ipu")
-    result.assert_outcomes(passed=1, deselected=project.deselected(8))
+    result.assert_outcomes(passed=1, deselected=project.deselected(11))
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     complaints = [line for line in result.outlines if line.startswith("ERROR: ")]
     assert complaints == ["ERROR: --require-device ipu: no training ran on it"]
@@ -46,8 +46,8 @@ def test_missing_framework_skips_and_fails_where_the_device_is_required(project:
     project.steps("foreign", framework="not_installed_here")
     needs = "*workload foreign needs not_installed_here, which * does not have: *pip install *"
     result = project.run("-m", "cpu")
-    result.assert_outcomes(skipped=1, deselected=project.deselected(8))
+    result.assert_outcomes(skipped=1, deselected=project.deselected(11))
     result.stdout.fnmatch_lines([f"SKIPPED{needs}"])
     result = project.run("-m", "cpu", "--require-device", "cpu")
-    result.assert_outcomes(failed=1, deselected=project.deselected(8))
+    result.assert_outcomes(failed=1, deselected=project.deselected(11))
     result.stdout.fnmatch_lines([f"{needs} (--require-device)"])

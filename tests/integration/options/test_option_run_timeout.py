@@ -28,7 +28,7 @@ def test_run_that_takes_too_long_is_ended_with_all_that_it_started(project: Proj
     cells = [{"dataset": "inline", "epochs": 2, "gates": ["accuracy"]}]
     project.steps("endless", ENDLESS, before="CALLS = []", cells=cells)
     result = project.run("-m", "cpu", "--run-timeout", "5")
-    result.assert_outcomes(failed=1, deselected=project.deselected(8))
+    result.assert_outcomes(failed=1, deselected=project.deselected(11))
     (outcome,) = project.outcomes()
     assert outcome["run"]["state"] == "timed_out(steady)"
     assert len(outcome["run"]["epochs"]) == 1, "the epoch that was done is kept"

@@ -34,7 +34,7 @@ def test_phase_without_progress_is_ended_and_the_next_test_still_trains(project:
     project.steps("fine", cells=[])
     project.tests(FAST_TEST)
     result = project.run("-m", "cpu", "--stall-timeout", "first_step=1.5")
-    result.assert_outcomes(passed=1, failed=1, deselected=project.deselected(16))
+    result.assert_outcomes(passed=1, failed=1, deselected=project.deselected(22))
     (outcome,) = [x for x in project.outcomes() if x["run"]["spec"]["workload"] == "hangs"]
     assert outcome["run"]["state"] == "timed_out(first_step)"
     result.stdout.fnmatch_lines(

@@ -33,7 +33,7 @@ def test_workload_without_the_tier_has_no_cell_and_the_test_is_skipped(
     plain_project.noise()
     result = plain_project.run("-m", "cpu", "--tier", "paper")
     assert plain_project.outcomes() == []
-    result.assert_outcomes(skipped=1, deselected=8)
+    result.assert_outcomes(skipped=1, deselected=11)
 
 
 def test_unknown_tier_is_a_usage_error_that_names_the_tiers(project: Project) -> None:

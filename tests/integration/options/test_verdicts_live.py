@@ -53,7 +53,7 @@ def test_tenth_of_the_learning_rate_is_a_suspicion_that_names_the_runs_that_deci
 ) -> None:
     hide(project, *edit(project))
     result = project.run(*ARGS)
-    result.assert_outcomes(passed=1, deselected=project.deselected(8))
+    result.assert_outcomes(passed=1, deselected=project.deselected(11))
     assert result.ret == pytest.ExitCode.OK
     assert project.statuses()["loss"] == "inconclusive"
     loss, (value, reference, bound) = told(project)
@@ -73,7 +73,7 @@ def test_fresh_runs_confirm_it_with_numbers_and_the_commands_that_show_and_accep
     hide(plain_project, *edit(plain_project))
     # Nine real trainings: a quarter of a minute each where the cores are shared.
     result = plain_project.run(*ARGS, "--update-baselines", "--seeds", "9", deadline_seconds=900)
-    result.assert_outcomes(failed=1, deselected=8)
+    result.assert_outcomes(failed=1, deselected=11)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert plain_project.statuses()["loss"] == "regressed"
     loss, (value, reference, bound) = told(plain_project)
@@ -101,7 +101,7 @@ def test_same_edit_left_visible_is_a_changed_workload_and_no_regression(
 ) -> None:
     edit(plain_project)
     result = plain_project.run(*ARGS)
-    result.assert_outcomes(passed=1, deselected=8)
+    result.assert_outcomes(passed=1, deselected=11)
     assert plain_project.statuses() == {"accuracy": "workload changed", "loss": "workload changed"}
     result.stdout.fnmatch_lines(
         ["*: workload changed: mnist_cnn's file was edited since its baseline was recorded: *"]

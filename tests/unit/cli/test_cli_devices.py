@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from accelbench.cli import main
-from accelbench.devices import default_ids
+from accelbench.cli.devices import explain_found
+from accelbench.devices import Found, default_ids
+from accelbench.ways import way
 
 
 def accelbench(*arguments: str) -> Result:
@@ -84,6 +86,63 @@ def test_the_command_of_a_launcher_is_explained_for_each_rank(checkout: Path) ->
     text = accelbench("devices", "--explain", "cpu-2").output
     assert "host         node 0 of srun" in text
     assert "srun --unbuffered --relative=0 python3 -u -c '<accelbench worker>'" in text
+
+
+def test_the_options_of_an_sdk_are_explained_whether_or_not_it_is_there(checkout: Path) -> None:
+    (checkout / "pyproject.toml").write_text(
+        "[tool.accelbench.device.ipu-4.options]\ndevice_iterations = 7\n"
+    )
+    lines = accelbench("devices", "--explain", "ipu-4").output.splitlines()
+    assert "trained by   poptorch, what is declared for torch" in lines
+    shown = [line.partition(" ")[2].strip() for line in lines if line.startswith("option ")]
+    assert [line.partition(" = ")[0] for line in shown] == sorted(dict(way("poptorch").defaults))
+    assert [line for line in shown if not line.endswith("  (default)")] == ["device_iterations = 7"]
+    # One process makes all replicas.
+    assert len([line for line in lines if line.startswith("command ")]) == 1
+    assert lines[-1].startswith("missing      ")
+    text = accelbench("devices", "--explain", "cpu").output
+    assert "option " not in text
+    assert "trained by" not in text
+
+
+def test_what_is_found_is_explained_with_what_it_cannot_measure_and_what_ends_its_jobs(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = (("sdk_version", "2.10"),)
+    explain_found(
+        Found("x", "Model", ("x",), facts, measures=False, cancel=("csctl", "label=a b", "{run}"))
+    )
+    assert capsys.readouterr().out.splitlines() == [
+        "found        Model",
+        f"units        x (lock files in {home / 'locks'})",
+        "measures     nothing: it checks that a training compiles",
+        "cancelled by csctl 'label=a b' '{run}'",
+        "sdk_version  2.10",
+    ]
+
+
+@pytest.mark.parametrize("device", ["ipu", "ipu-model", "cerebras-cpu"])
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (
+            'command = ["/nonexistent/python"]',
+            "its interpreter /nonexistent/python does not start: No such file or directory",
+        ),
+        (
+            'setup = "echo { loading }; echo -n no newline"\n'
+            'command = ["sh", "-c", "echo licence expired >&2; exit 3"]',
+            "its interpreter ended with status 3: licence expired",
+        ),
+    ],
+    ids=["missing", "ends"],
+)
+def test_an_sdks_interpreter_that_cannot_be_asked_is_named(
+    checkout: Path, device: str, table: str, words: str
+) -> None:
+    (checkout / "pyproject.toml").write_text(f"[tool.accelbench.device.{device}]\n{table}\n")
+    lines = accelbench("devices", "--explain", device).output.splitlines()
+    assert lines[-1] == f"missing      {words}"
 
 
 def test_a_device_that_only_the_pyproject_names_is_listed_too(checkout: Path) -> None:

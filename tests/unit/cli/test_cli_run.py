@@ -103,6 +103,9 @@ def test_a_divergence_is_a_result_and_a_crash_is_not(checkout: Path) -> None:
         (["alhpa"], "unknown workload 'alhpa' (did you mean alpha?); known: alpha"),
         (["alpha", "--device", "tpu"], "unknown device 'tpu'; known: cpu, "),
         (["alpha", "--device", "ipu"], "ipu: "),
+        (["alpha", "--tier", "paper"], "alpha has no cell in the paper tier; it has: smoke"),
+        (["alpha", "--tier", "weekly"], "'weekly' is not one of 'smoke', 'nightly', 'paper'"),
+        (["alpha", "--option", "a=1"], "--option a=1: what trains here, own, has no options"),
         (["alpha", "--set", "rata=1"], "has no parameter 'rata' (did you mean rate?)"),
         (["alpha", "--set", "rate=fast"], "takes a number such as 0.5, not 'fast'"),
         (["alpha", "--set", "manner=x"], "is one of learn, diverge, die, not 'x'"),
@@ -138,6 +141,18 @@ def test_what_is_not_said_comes_from_the_first_smoke_cell(checkout: Path) -> Non
     run = codec.from_json(Run, json.loads(result.stdout))
     assert run.spec.params == (("rate", 2.0), ("steps", 5))
     assert run.spec.epochs == 3
+
+
+def test_a_tier_is_trained_as_it_is_declared(checkout: Path) -> None:
+    paper = '"paper": [{"dataset": "inline", "epochs": 2, "params": {"steps": 7}, "gates": []}]'
+    path = checkout / "bench" / "workloads" / "alpha.py"
+    path.write_text(WORKLOAD.replace('TIERS = {"smoke"', f'TIERS = {{{paper}, "smoke"'))
+    result = accelbench("run", "alpha", "--tier", "paper", "--set", "rate=1", "--json", "-")
+    assert result.exit_code == 0, result.output
+    run = codec.from_json(Run, json.loads(result.stdout))
+    assert run.spec.params == (("rate", 1.0), ("steps", 7))
+    assert run.spec.epochs == 2
+    assert result.stderr == ""
 
 
 def test_without_a_tier_a_workload_is_trained_on_the_data_that_it_has(checkout: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,16 @@ from accelbench.devices import (
 
 
 def test_the_kinds_are_the_files_of_the_folder() -> None:
-    assert [kind.name for kind in kinds()] == ["accelerator", "cerebras", "cpu", "gpu", "ipu"]
+    assert [kind.name for kind in kinds()] == [
+        "accelerator",
+        "cerebras", "cerebras-check", "cerebras-cpu", "cpu", "gpu", "ipu", "ipu-model",
+    ]  # fmt: skip
 
 
 def test_the_ids_on_offer_are_those_of_the_design() -> None:
     assert default_ids() == (
-        "cpu", "cpu-2", "cpu-4", "gpu-1", "gpu-2", "gpu-4", "gpu-8", "cerebras", "ipu",
+        "cpu", "cpu-2", "cpu-4", "gpu-1", "gpu-2", "gpu-4", "gpu-8",
+        "cerebras", "cerebras-check", "cerebras-cpu", "ipu", "ipu-model",
     )  # fmt: skip
 
 
@@ -36,7 +41,11 @@ def test_the_ids_on_offer_are_those_of_the_design() -> None:
         ("gpu-2", ("gpu-2", "gpu")),
         ("gpu-3", ("gpu-3", "gpu")),
         ("ipu", ("ipu",)),
+        ("ipu-4", ("ipu-4",)),
+        ("ipu-model", ("ipu-model",)),
         ("cerebras", ("cerebras",)),
+        ("cerebras-cpu", ("cerebras-cpu",)),
+        ("cerebras-check", ("cerebras-check",)),
         ("mps", ("mps",)),
         ("xpu-2", ("xpu-2",)),
     ],
@@ -45,14 +54,17 @@ def test_an_id_carries_exactly_its_marks(name: str, marks: tuple[str, ...]) -> N
     assert kind_of(name).marks(name) == marks
 
 
-@pytest.mark.parametrize("name", ["", "gpu", "gpu-0", "gpu-", "cpu-02x", "CPU", "tpu", "cpu\n"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "gpu", "gpu-0", "gpu-", "cpu-02x", "CPU", "tpu", "cpu\n", "ipu-0", "ipu-", "cerebras-2"],
+)
 def test_an_unknown_id_is_named_beside_those_that_exist(name: str) -> None:
     with pytest.raises(UnknownDeviceError) as caught:
         kind_of(name)
     assert str(caught.value) == (
         f"unknown device {name!r}; known: cpu, cpu-2, cpu-4, gpu-1, gpu-2, gpu-4, gpu-8, cerebras, "
-        "ipu (gpu-N and cpu-N for any N; by torch's accelerators mps, and hpu-N, mlu-N, musa-N, "
-        "npu-N, xpu-N)"
+        "cerebras-check, cerebras-cpu, ipu, ipu-model (cpu-N, gpu-N and ipu-N for any N; by "
+        "torch's accelerators mps, and hpu-N, mlu-N, musa-N, npu-N, xpu-N)"
     )
 
 
@@ -68,9 +80,9 @@ def test_a_cpu_whose_interpreter_is_missing_says_which() -> None:
     assert found == Unavailable("cpu", "its interpreter /nonexistent/python does not exist")
 
 
-@pytest.mark.parametrize("name", ["ipu", "cerebras"])
-def test_what_cannot_be_trained_on_yet_says_why(name: str) -> None:
-    found = kind_of(name).find(name, DeviceConfig())
+@pytest.mark.parametrize("name", ["ipu", "ipu-4", "ipu-model", "cerebras", "cerebras-cpu"])
+def test_a_device_whose_interpreter_has_no_package_says_why_it_is_absent(name: str) -> None:
+    found = kind_of(name).find(name, DeviceConfig((sys.executable, "-S")))
     assert isinstance(found, Unavailable)
     assert found.device == name
     assert len(found.reason) > 20
@@ -87,4 +99,4 @@ def test_a_configured_cerebras_cluster_is_seen(
     monkeypatch.setenv("CSCONFIG_PATH", str(tmp_path))
     there = kind_of("cerebras").find("cerebras", DeviceConfig())
     assert isinstance(there, Unavailable)
-    assert "a cluster is configured" in there.reason
+    assert "does not have the Cerebras SDK" in there.reason

@@ -16,7 +16,12 @@ from accelbench.devices import UnknownDeviceError, one_replica
         ("gpu-8", "gpu-1"),
         ("gpu-1", "gpu-1"),
         ("ipu", "ipu"),
+        ("ipu-1", "ipu-1"),
+        ("ipu-4", "ipu"),
+        ("ipu-model", "ipu-model"),
         ("cerebras", "cerebras"),
+        ("cerebras-cpu", "cerebras-cpu"),
+        ("cerebras-check", "cerebras-check"),
     ],
 )
 def test_a_device_is_measured_beside_one_of_its_kind(device: str, expected: str) -> None:
