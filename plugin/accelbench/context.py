@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from accelbench.allocation import Estimates
 from accelbench.options import GATES, OPTIONS, SESSION_ID, Options
 from accelbench.report.progress import listener
 from accelbench.settings import session_treatment
@@ -27,6 +28,7 @@ class Context:
     history: History
     gates: int
     rerun: Callable[[str], list[str]]
+    estimates: Estimates
 
 
 CONTEXT = pytest.StashKey[Context]()
@@ -63,4 +65,6 @@ def _context(config: pytest.Config, scratch: Path) -> Context:
 
     baselines = Baselines(options.settings.baselines)
     history = History(options.history)
-    return Context(options, trainer, baselines, history, config.stash[GATES], rerun)
+    return Context(
+        options, trainer, baselines, history, config.stash[GATES], rerun, Estimates(baselines)
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from accelbench import codec, runlog
-from accelbench.limits import PHASES, Watch
+from accelbench.limits import PHASES, QUEUE, Watch
 from accelbench.progress import Listener, Progress, Rate
 from accelbench.records import (
     COMPLETED,
@@ -40,7 +40,9 @@ class Following:
         self._log = log
         self._listener = listener
         self._epochs: list[Epoch] = []
+        self._outside_seconds: dict[str, float] = {}
         self._heard_seconds: dict[str, float] = {}
+        self._heard_anything = False
         self._since = time.perf_counter()
         self._result: WorkerResult | None = None
         self._worker_seconds: dict[str, float] = {}
@@ -50,14 +52,15 @@ class Following:
         self._rate = Rate()
 
     def enter(self, phase: str) -> None:
-        """Begin a phase: by the worker's word, or the session's own (attach, end)."""
+        """Begin a phase: by the worker's word, or the session's own (attach, queue, end)."""
         now = time.perf_counter()
         left = self.watch.phase
-        self._heard_seconds[left] = self._heard_seconds.get(left, 0.0) + now - self._since
+        seconds = self._heard_seconds if self._heard_anything else self._outside_seconds
+        seconds[left] = seconds.get(left, 0.0) + now - self._since
         self._since = now
         self.watch.enter(phase)
         self._rate = Rate()
-        if phase in PHASES:
+        if phase in {*PHASES, QUEUE}:
             self._show(phase)
 
     def heard(self, kind: str, content: list[Any]) -> bool:
@@ -65,11 +68,9 @@ class Following:
         if kind == "result":
             self._on_result(*content)
             return True
-        if kind == "failure":
-            self.fail(State("crashed", self.watch.phase), *content)
-            return True
         if kind == "phase":
             self.enter(*content)
+            self._heard_anything = True  # what came before it was this side's to measure
         elif kind == "step":
             self._on_step(*content)
         else:
@@ -147,12 +148,15 @@ class Following:
         )
 
     def _phases(self, queued: float, wall: float) -> Phases:
-        inside, heard = self._worker_seconds or self._heard_seconds, self._heard_seconds
+        outside, heard = self._outside_seconds, self._heard_seconds
+        inside = self._worker_seconds or heard
         known = {
-            "queue": queued,
-            "attach": heard.get("attach", 0.0),
+            "queue": queued + outside.get(QUEUE, 0.0) + inside.get(QUEUE, 0.0),
+            "attach": outside.get("attach", 0.0) + inside.get("attach", 0.0),
             "imports": inside.get("import", 0.0),
-            "teardown": inside.get("teardown", 0.0) + heard.get("end", 0.0),
+            "teardown": inside.get("teardown", 0.0)
+            + heard.get("end", 0.0)
+            + outside.get("end", 0.0),
         }
         for name in ("data", "compile", "first_step", "steady", "evaluate"):
             known[name] = inside.get(name, 0.0)

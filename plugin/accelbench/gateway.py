@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -21,12 +22,16 @@ import psutil
 from execnet import gateway_base, gateway_bootstrap
 
 import accelbench
-from accelbench import boot, processes
+from accelbench import boot, processes, slurm
 from accelbench.interpreter import Interpreter
+from accelbench.jobs import Called
 from accelbench.parcel import Parcel, ParcelError
 from accelbench.runlog import LARGEST_BYTES, tail
 from accelbench.workers import watchdog
 from accelbench.workers.watchdog import GRACE_SECONDS, RUN_VARIABLE
+
+_SRUN_GRACE_SECONDS = 10.0
+"""How long srun may take to end its task and say so: the node's daemon has a part in it."""
 
 _SSH_FAILED = 255
 """ssh's own exit status; it stands for a command that a signal ended, too."""
@@ -48,11 +53,13 @@ class Worker:
         env: Mapping[str, str],
         log: Path,
         held: Sequence[int],
+        cancels: Sequence[Sequence[str]] = (),
     ) -> None:
         """Start the interpreter, which a plain argument list starts on this host.
 
         `env` is added to its environment, and names the run. `held` are lock descriptors that it
-        shall inherit. AttachError where there is no such program.
+        shall inherit. `cancels` are commands for the interpreter's host, run where the worker does
+        not end by itself. AttachError where there is no such program.
         """
         if not isinstance(interpreter, Interpreter):
             interpreter = Interpreter(tuple(interpreter))
@@ -63,14 +70,20 @@ class Worker:
         theirs = f"{env[RUN_VARIABLE]}@{own}" if interpreter.host else self.run_id
         self._interpreter, self._log = interpreter, log
         self._env = {**env, RUN_VARIABLE: theirs}
+        self.called = Called.by(interpreter.argv, f"accelbench-{own}", here=not interpreter.ssh)
+        if self.called is not None:
+            self._env[slurm.NAME_VARIABLE] = self.called.name
+            cancels = (*cancels, self.called.cancel_command)
+        self._cancels = [_there(interpreter, command) for command in cancels]
         self._gateway: Any = None
-        self._guarded = False
+        self._guarded = self._arrived = False
         reading, self._lifeline = os.pipe()
-        self._grace_seconds = GRACE_SECONDS + 1.0 if interpreter.host else 0.0
-        self._watchdog = watchdog.start(reading, self.run_id, self._grace_seconds)
+        self._grace_seconds = _grace_seconds(interpreter)
+        self._watchdog = watchdog.start(reading, self.run_id, self._grace_seconds, self._cancels)
         try:
             self._process = self._start(held)
         except OSError as error:
+            os.write(self._lifeline, watchdog.DONE)
             os.close(self._lifeline)
             self._watchdog.wait()
             program = (*interpreter.ssh, *interpreter.argv)[0]
@@ -91,16 +104,32 @@ class Worker:
                 start_new_session=True,
             )
 
-    def attach(self, job: str) -> Any:  # noqa: ANN401  # execnet has no types
-        """Wait for the interpreter, send it the job, and return the channel; AttachError.
+    def arrive(self) -> None:
+        """Wait until the interpreter is up; AttachError.
 
         Blocks: whoever watches the time ends the worker from another thread.
         """
-        try:
+        with self._told():
             self._skip_noise()
             if self._interpreter.host:
                 self._put_guard_in_front()
+            self._arrived = True
+
+    def attach(self, job: str) -> Any:  # noqa: ANN401  # execnet has no types
+        """Send the interpreter the job once it is up, and return the channel; AttachError.
+
+        Blocks as `arrive` does.
+        """
+        if not self._arrived:
+            self.arrive()
+        with self._told():
             return self._send(job)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say as an AttachError what went wrong on the way to the interpreter."""
+        try:
+            yield
         except (OSError, EOFError, AssertionError):
             raise AttachError(self._ended_at_once()) from None
         except (execnet.RemoteError, ParcelError) as error:
@@ -208,6 +237,7 @@ class Worker:
 
     def end(self, grace_seconds: float = 2.0) -> None:
         """End the whole process tree and everything that was started under this run."""
+        well = self._process.poll() == 0
         try:
             self.let_go()
             if self._guarded:  # it answers when nothing of the worker is left
@@ -215,6 +245,8 @@ class Worker:
                     self._process.wait(timeout=self._grace_seconds)
             with suppress(psutil.NoSuchProcess):
                 processes.end(processes.tree(self._root), grace_seconds)
+            watchdog.cancel(() if well else self._cancels)
+            os.write(self._lifeline, watchdog.DONE)
         finally:  # a second Ctrl-C ends the grace, and nothing else
             os.close(self._lifeline)  # the watchdog kills whatever had left the tree
             processes.end(processes.started_under(self.run_id), 0.0)
@@ -226,6 +258,20 @@ class Worker:
                     stream.close()
         if self._gateway is not None:
             self._gateway.join(timeout=5)
+
+
+def _grace_seconds(interpreter: Interpreter) -> float:
+    """Return how long what is in front of another host's worker may take to end it."""
+    if slurm.by_srun(interpreter.argv):
+        return _SRUN_GRACE_SECONDS
+    return GRACE_SECONDS + 1.0 if interpreter.host else 0.0
+
+
+def _there(interpreter: Interpreter, command: Sequence[str]) -> Sequence[str]:
+    """Return what runs a command on the host of an interpreter, or in front of its srun."""
+    if not interpreter.ssh:
+        return command
+    return (*interpreter.ssh, interpreter.host, shlex.join(command))
 
 
 class _Streams(gateway_base.Popen2IO):  # type: ignore[misc]  # execnet has no types

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from accelbench import lease
+from accelbench import lease, slurm
 from accelbench.devices import DeviceConfig, Found, kind_of
 from accelbench.following import Following
 from accelbench.gateway import AttachError
+from accelbench.lease import Lease
 from accelbench.limits import Limits, TimedOutError, Watch
 from accelbench.plan import Plan
 from accelbench.progress import Listener, Progress
@@ -37,9 +40,7 @@ def run(job: Job, provenance: Provenance, launch: Launch) -> Run:
     device, listener = launch.device, launch.listener
     purpose = f"{job.spec.workload} on {job.spec.device}"
     try:
-        with lease.hold(
-            device.units, device.count, lease.lock_folder(), purpose, listener.waiting
-        ) as held:
+        with _held(launch, purpose) as held:
             following = Following(job, Watch(launch.limits), launch.log, listener)
             provenance = _with_facts(provenance, device.device, held.units)
             plan = Plan(device, launch.config, held, launch.log, provenance.run_id)
@@ -47,6 +48,14 @@ def run(job: Job, provenance: Provenance, launch: Launch) -> Run:
     finally:
         listener.progress(Progress(purpose, "done"))
     return following.finished(provenance, held.queue_seconds, time.perf_counter() - begun)
+
+
+def _held(launch: Launch, purpose: str) -> AbstractContextManager[Lease]:
+    """Hold the units of a run, where it is not Slurm that gives them out to each run."""
+    device, waiting = launch.device, launch.listener.waiting
+    if slurm.allocates(launch.config.command, os.environ):
+        return nullcontext(lease.unlocked(device.units, device.count))
+    return lease.hold(device.units, device.count, lease.lock_folder(), purpose, waiting)
 
 
 def _with_facts(provenance: Provenance, device: str, units: tuple[str, ...]) -> Provenance:
@@ -67,7 +76,8 @@ def _follow(following: Following, job: Job, plan: Plan, limits: Limits) -> None:
     except TimedOutError as error:
         following.fail(State("timed_out", error.phase), f"{error}{team.account()}")
     except AttachError as error:
-        following.fail(State("crashed", "attach"), str(error))
+        if not team.interrupted():
+            following.fail(State("crashed", "attach"), str(error))
     finally:
         following.enter("end")
         team.end()

@@ -8,9 +8,10 @@ want overlapping units cannot stop each other for good. Who comes later takes no
 waits could use (`tickets.py`): many small runs do not starve a large one.
 
 Inside a scheduler's allocation (Slurm) the allocation is the lease: `find` sees its units alone,
-and a run waits for runs of the same allocation only, which the same locks keep apart. Where
-allocations share a node's processor and shall not wait for each other, ACCELBENCH_LOCKS names a
-folder of the job.
+and a run waits for runs of the same allocation only, whose locks have a folder of their own
+(`lockfiles.py`): jobs that share a node's processor do not wait for each other. Where each run is a
+job of its own (srun outside an allocation) the scheduler's queue is the lease, and `unlocked` holds
+nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from accelbench.lockfiles import (
 )
 from accelbench.tickets import Holder, Ticket, Wish, spared, waiting_before
 
-__all__ = ["POLL_SECONDS", "Holder", "Lease", "LeaseError", "hold", "lock_folder"]
+__all__ = ["POLL_SECONDS", "Holder", "Lease", "LeaseError", "hold", "lock_folder", "unlocked"]
 
 POLL_SECONDS = 0.1
 
@@ -81,6 +82,11 @@ def hold(
     finally:
         for descriptor in held.values():
             os.close(descriptor)  # never unlocked: a process of the run that is left holds it
+
+
+def unlocked(units: Sequence[str], count: int) -> Lease:
+    """Return a lease of units that a scheduler gives out, and nobody here."""
+    return Lease(tuple(units[:count]), (), 0.0)
 
 
 def _queue(wish: Wish, folder: Path, waiting: Waiting) -> dict[str, int]:

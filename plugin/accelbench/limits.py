@@ -7,6 +7,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+QUEUE = "queue"
+"""Waiting for a scheduler's resources: no limit runs in it, for nobody here can shorten it."""
+
 PHASES = ("attach", "import", "data", "compile", "first_step", "steady", "evaluate", "teardown")
 
 DEFAULT_STALL_SECONDS = {
@@ -81,10 +84,15 @@ class Watch:
     progress: int = -1
     started: float = field(default_factory=time.perf_counter)
     moved: float = field(default_factory=time.perf_counter)
+    entered: float = field(default_factory=time.perf_counter)
+    queue_seconds: float = 0.0
 
     def enter(self, phase: str) -> None:
         """A phase began."""
-        self.phase, self.moved = phase, time.perf_counter()
+        now = time.perf_counter()
+        if self.phase == QUEUE:
+            self.queue_seconds += now - self.entered
+        self.phase, self.moved, self.entered = phase, now, now
 
     def step(self, steps: int) -> None:
         """So many steps are done; a number that does not grow is no progress."""
@@ -109,10 +117,12 @@ class Watch:
 
     def check(self) -> None:
         """Compare the clock with the limits."""
+        if self.phase == QUEUE:
+            return
         now = time.perf_counter()
         stalled, allowed = now - self.moved, self.limits.stall(self.phase)
         if stalled > allowed:
             raise self.stalled(stalled)
-        ran = now - self.started
+        ran = now - self.started - self.queue_seconds
         if ran > self.limits.run_seconds:
             raise self.overran(ran)

@@ -18,12 +18,17 @@ class LeaseError(Exception):
 
 
 def lock_folder() -> Path:
-    """Return the folder of the lock files: ACCELBENCH_LOCKS, else one that all users share."""
+    """Return the folder of the lock files: ACCELBENCH_LOCKS, else one that all users share.
+
+    Inside an allocation of Slurm it is the job's own: what the job was given no other job has.
+    """
     chosen = os.environ.get("ACCELBENCH_LOCKS")
     if chosen:
         return Path(chosen)
     shared = Path("/dev/shm")
-    return shared if os.access(shared, os.W_OK) else Path(tempfile.gettempdir())
+    folder = shared if os.access(shared, os.W_OK) else Path(tempfile.gettempdir())
+    job = os.environ.get("SLURM_JOB_ID", "")
+    return folder / f"accelbench-slurm-{job}" if job.isdecimal() else folder
 
 
 def unit_path(folder: Path, unit: str) -> Path:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from accelbench import slurm
 from accelbench.devices import DeviceConfig, Found
 from accelbench.interpreter import Interpreter
 from accelbench.lease import Lease
@@ -30,13 +32,24 @@ class Plan:
         """Tell whether all ranks run on one host, be it this one or another."""
         return len(set(self.config.hosts(world))) == 1
 
+    @property
+    def allocates(self) -> bool:
+        """Whether each rank is a job of its own that Slurm finds a place for."""
+        return slurm.allocates(self.config.command, os.environ)
+
+    def cancels(self) -> tuple[tuple[str, ...], ...]:
+        """Return the commands that cancel what a run leaves on a cluster."""
+        words = tuple(word.replace("{run}", self.run_id) for word in self.device.cancel)
+        return (words,) if words else ()
+
     def environment(self, rank: int, world: int) -> dict[str, str]:
         """Return what is added to a rank's environment."""
-        seen = self.device.seen(self.units(rank, world))
+        # A job of its own sees the units that Slurm gave it, and only those.
+        seen = {} if self.allocates else self.device.seen(self.units(rank, world))
         ranks = {}
         if world > 1:
             # Where a rank sees its own device only, that is the first of those that it sees.
-            alone = seen and len(self.held.units) >= world
+            alone = self.allocates or (seen and len(self.held.units) >= world)
             number = 0 if alone else self.config.local_rank(rank, world)
             ranks = {"RANK": rank, "WORLD_SIZE": world, "LOCAL_RANK": number}
         numbers = {name: str(value) for name, value in ranks.items()}

@@ -6,13 +6,15 @@ run's, and it tells where the others meet it. Whatever ends one of them ends all
 
 from __future__ import annotations
 
-import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from accelbench import codec, runlog
+from accelbench import codec, runlog, slurm
 from accelbench.following import Following
 from accelbench.gateway import AttachError, Worker
 from accelbench.limits import Limits
@@ -20,6 +22,8 @@ from accelbench.plan import Plan
 from accelbench.records import Job, State, WorkerResult
 
 POLL_SECONDS = 0.25
+
+ATTACH_POLL_SECONDS = 0.1
 
 LAST_WORDS_SECONDS = 1.0
 """How long the other ranks are heard after one has failed: whose death reads first is chance."""
@@ -55,6 +59,7 @@ class Member:
     heard: float = field(default_factory=time.perf_counter)
     result: WorkerResult | None = None
     failure: str = ""
+    state: str = ""
     ended: bool = False
 
     @property
@@ -83,38 +88,53 @@ class Team:
         self.members: list[Member] = []
 
     def start(self, job: Job, plan: Plan) -> None:
-        """Start all interpreters at once, then attach to each and give it its job; AttachError."""
+        """Start all interpreters at once, wait until all are up, give each its job; AttachError.
+
+        All before the first: a rank that has its job does not wait long for one that is queued.
+        """
         self._local = plan.local(job.world)
         for rank in range(job.world):
             log = plan.log if rank == 0 else plan.log.with_suffix(f".rank-{rank}.log")
             how, env = plan.interpreter(rank, job.world), plan.environment(rank, job.world)
-            worker = Worker(how, env, log, plan.held.descriptors)
+            worker = Worker(how, env, log, plan.held.descriptors, plan.cancels())
             self.members.append(Member(rank, worker, log))
         for member in self.members:
-            self._attach(member, replace(job, rank=member.rank))
-
-    def _attach(self, member: Member, job: Job) -> None:
-        """Attach under the phase's limit: only ending the worker ends a blocking read."""
-        watch, limits = self._following.watch, self._limits
-        allowed = min(limits.stall("attach"), limits.run_seconds)
-        expired = threading.Event()
-
-        def expire() -> None:
-            expired.set()
-            member.worker.kill()
-
-        timer = threading.Timer(allowed, expire)
-        timer.start()
-        try:
-            member.channel = member.worker.attach(codec.dumps(job))
+            self._wait(member, member.worker.arrive)
+        for member in self.members:
+            send = partial(member.worker.attach, codec.dumps(replace(job, rank=member.rank)))
+            member.channel = self._wait(member, send)
             member.heard = time.perf_counter()
-        except AttachError as error:
-            if expired.is_set():
-                whole = allowed < limits.stall("attach")
-                raise (watch.overran(allowed) if whole else watch.stalled(allowed)) from None
-            raise AttachError(self._of(member, str(error))) from None
-        finally:
-            timer.cancel()
+
+    def _wait(self, member: Member, attach: Callable[[], Any]) -> Any:  # noqa: ANN401  # execnet has no types
+        """Do what blocks until a worker answers, under the limit of the phase that this is.
+
+        Only the worker's end ends a blocking read. While Slurm has it queued no limit runs.
+        """
+        self._following.enter("attach")
+        with ThreadPoolExecutor(1, "attach") as thread:
+            doing = thread.submit(attach)
+            try:
+                while True:
+                    try:
+                        return doing.result(ATTACH_POLL_SECONDS)
+                    except TimeoutError:
+                        self._see_queue(member)
+                        self._following.watch.check()
+            except AttachError as error:
+                raise AttachError(self._of(member, str(error))) from None
+            finally:
+                if not doing.done():
+                    member.worker.kill()
+
+    def _see_queue(self, member: Member) -> None:
+        """Note where Slurm has begun or ceased to keep a worker waiting, as its srun tells."""
+        called = member.worker.called
+        if called is None:
+            return
+        said = runlog.tail(member.log, lines=50).splitlines()
+        phase = "queue" if called.queued(said) else "attach"
+        if phase != self._following.watch.phase:
+            self._following.enter(phase)
 
     def follow(self) -> None:
         """Hear all members until each has told its result, or one has failed; TimedOutError."""
@@ -171,7 +191,7 @@ class Team:
         elif kind == "step":
             _, member.steps, _, member.where = content
         elif kind == "failure":
-            (member.failure,) = content
+            member.failure, member.state = content
         elif kind == "result":
             member.result = codec.loads(WorkerResult, content[0])
         if member.rank == 0 and kind != "failure":
@@ -191,7 +211,9 @@ class Team:
                 return
 
     def _blame(self) -> None:
-        """Name who failed: a member that ended without a word, else the first that spoke."""
+        """Name who failed: Slurm, a member that ended without a word, else the first that spoke."""
+        if self.interrupted():
+            return
         phase = self._following.watch.phase
         ended = next((member for member in self.members if member.ended), None)
         if ended is not None:
@@ -201,7 +223,25 @@ class Team:
             return
         failed = next(member for member in self.members if member.failure)
         state = State("crashed", self._of(failed, phase))
+        if failed.state:
+            state = State.parse(failed.state)
         self._following.fail(state, self._of(failed, failed.failure), failed.log)
+
+    def interrupted(self) -> bool:
+        """Tell whether Slurm ended the run, and note it; to be asked before the run is ended."""
+        for member in self.members:
+            called = member.worker.called
+            if called is None:
+                continue
+            if member.ended:
+                member.worker.exit_text()  # which waits a moment for srun's last words
+            said = runlog.tail(member.log, lines=200)
+            reason = called.interruption(said, alive=member.worker.alive)
+            if reason:
+                message = self._of(member, slurm.meaning(reason))
+                self._following.fail(State("interrupted", reason), message, member.log)
+                return True
+        return False
 
     def _of(self, member: Member, text: str) -> str:
         """Return a text about one member, named where it is one of several."""

@@ -19,11 +19,12 @@ LAYERS: list[set[str]] = [
     {"records", "tiers", "levels"},
     {"codec", "nvml"},
     {"workers"},
-    {"interpreter", "boot"},
-    {"asking"},
+    {"interpreter", "boot", "slurm"},
+    {"jobs"},
+    {"asking", "question"},
     {"data", "devices", "metrics", "peers"},
     {"declarations", "fingerprint", "ways"},
-    {"workload_files"},
+    {"device_options", "workload_files"},
     {"verdict"},
     {"store"},
     {"cases", "contention", "trajectories"},
@@ -45,6 +46,7 @@ LAYERS: list[set[str]] = [
     {"updating"},
     {"session"},
     {"report"},
+    {"allocation"},
     {"context"},
     {"trained"},
     {"training"},
@@ -165,6 +167,7 @@ def test_the_session_knows_of_the_worker_side_the_watchdogs_variable_alone() -> 
         "accelbench.workers.watchdog",
     }
     starters = {"boot", "cli", "devices", "gateway", "interpreter", "plan", "processes"}
+    starters |= {"question"}
     assert {name for name, _ in known} == starters
 
 

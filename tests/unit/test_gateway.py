@@ -203,3 +203,42 @@ def test_the_worker_knows_this_package_and_nothing_that_lies_beside_it(
     said = log.read_text()
     assert f"at {accelbench.__file__} path" in said
     assert "loaded []" in said
+
+
+@pytest.fixture
+def cancels(tmp_path: Path) -> tuple[str, ...]:
+    """A command that records what it is called with."""
+    script = tmp_path / "cancel"
+    script.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/cancelled\n')
+    script.chmod(0o755)
+    return (str(script), "job", "of run")
+
+
+def begun(tmp_path: Path, log: Path, *commands: tuple[str, ...]) -> Worker:
+    env = {RUN_VARIABLE: tmp_path.name}
+    return Worker((sys.executable,), env, log, [], commands)
+
+
+def test_what_a_run_left_on_a_cluster_is_cancelled_where_it_did_not_end_by_itself(
+    tmp_path: Path, log: Path, cancels: tuple[str, ...]
+) -> None:
+    worker = begun(tmp_path, log, ("/nonexistent/cancel",), ("false",), cancels)
+    worker.attach(job(tmp_path, hang=True))
+    worker.end(0.1)
+    assert (tmp_path / "cancelled").read_text() == "job of run\n"
+
+
+def test_nothing_is_cancelled_of_a_run_that_ended_by_itself(
+    tmp_path: Path, log: Path, cancels: tuple[str, ...]
+) -> None:
+    assert messages(begun(tmp_path, log, cancels), job(tmp_path))[-1] == "result"
+    assert not (tmp_path / "cancelled").exists()
+
+
+def test_a_command_that_cancels_has_its_time(
+    tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch, cancels: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("accelbench.workers.watchdog.CANCEL_SECONDS", 0.2)
+    worker = begun(tmp_path, log, ("sleep", "300"), cancels)
+    worker.end(0.1)
+    assert (tmp_path / "cancelled").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -102,3 +103,15 @@ def test_progress_does_not_extend_the_limit_of_the_whole_run() -> None:
     ) as caught:
         watch.check()
     assert "--run-timeout SECONDS raises it" in str(caught.value)
+
+
+def test_no_limit_runs_in_the_queue() -> None:
+    watch = Watch(parse_limits(0.2, ["0.1"]))
+    watch.enter("queue")
+    time.sleep(0.3)
+    watch.check()
+    watch.enter("attach")
+    watch.check()
+    time.sleep(0.15)
+    with pytest.raises(TimedOutError, match="in phase attach"):
+        watch.check()

@@ -66,14 +66,15 @@ class Baselines:
         )
         return Reference(tuple(each.run for each in same), changed)
 
+    def runs(self, workload: str) -> Iterator[Run]:
+        """Yield all stored runs of a workload."""
+        for path in self.paths():
+            if path.parent.name == workload:
+                yield from (line.run for line in self._lines(path))
+
     def seeds(self, workload: str) -> frozenset[int]:
         """Return the seeds of all stored runs of a workload."""
-        return frozenset(
-            line.run.spec.seed
-            for path in self.paths()
-            if path.parent.name == workload
-            for line in self._lines(path)
-        )
+        return frozenset(run.spec.seed for run in self.runs(workload))
 
     def paths(self) -> list[Path]:
         """Return all baseline files, sorted."""

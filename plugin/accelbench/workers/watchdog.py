@@ -9,6 +9,7 @@ a plain script, or sent as text to an interpreter that has not even this package
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, Sequence
 
 RUN_VARIABLE = "ACCELBENCH_RUN_ID"
 """In the environment of a worker and so of all that it starts: how leftovers are recognised."""
@@ -33,16 +34,29 @@ GRACE_SECONDS = 2.0
 """How long a worker without its session may take to detach from its device."""
 
 
-def start(lifeline: int, run_id: str, grace_seconds: float = 0.0) -> subprocess.Popen[bytes]:
+CANCEL_SECONDS = 20.0
+"""How long a command may take that cancels what a run has left on a cluster."""
+
+DONE = b"d"
+"""The session's word on the pipe that it has cancelled itself what was to be cancelled."""
+
+
+def start(
+    lifeline: int,
+    run_id: str,
+    grace_seconds: float = 0.0,
+    cancels: Sequence[Sequence[str]] = (),
+) -> subprocess.Popen[bytes]:
     """Start the watchdog of a run; `lifeline` is the pipe's reading end, closed here.
 
     A launcher that hands the end of its input on gets `grace_seconds` for it: killed, srun would
-    leave its task behind. The watchdog leaves the session's process group: a Ctrl-C there must not
-    end what guards the worker.
+    leave its task behind. `cancels` are commands to run where the session dies. The watchdog leaves
+    the session's process group: a Ctrl-C there must not end what guards the worker.
     """
+    told = [str(lifeline), run_id, str(grace_seconds), json.dumps([[*each] for each in cancels])]
     try:
         return subprocess.Popen(
-            [sys.executable, "-S", "-E", __file__, str(lifeline), run_id, str(grace_seconds)],
+            [sys.executable, "-S", "-E", __file__, *told],
             pass_fds=[lifeline],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -79,6 +93,26 @@ def is_there(run_id: str) -> bool:
     """Tell whether any process of the run is left, other than this one."""
     folders = [each for each in Path("/proc").iterdir() if each.name.isdigit()]
     return any(belongs_to(each, run_id) for each in folders if int(each.name) != os.getpid())
+
+
+def cancel(commands: Sequence[Sequence[str]]) -> None:
+    """Run commands that cancel jobs; a missing program, or one that fails or hangs, is no error."""
+    for command in commands:
+        try:
+            process = subprocess.Popen(
+                [*command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError:
+            continue
+        try:
+            process.wait(CANCEL_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def guard(identity: str, boot: str, environment: Mapping[str, str]) -> None:
@@ -135,13 +169,28 @@ def _end(process: subprocess.Popen[bytes], identity: str) -> None:
         end_all(identity, GUARD_VARIABLE)
 
 
+def _watch(lifeline: int, run_id: str, grace_seconds: float, cancels: Sequence[Any]) -> None:
+    """Wait for the end of the session, or of the run; then end what is left of the run."""
+    done = os.read(lifeline, 1) == DONE
+    _wait_gone(run_id, grace_seconds / 2)
+    if grace_seconds and not done:
+        # An srun that still waits for its job reads no input: asked to end, it cancels the job.
+        end_all(run_id, number=signal.SIGTERM)
+    _wait_gone(run_id, grace_seconds / 2)
+    end_all(run_id)
+    end_all(run_id)  # once more: one of them may have been forking
+    if not done:
+        cancel(cancels)
+
+
+def _wait_gone(run_id: str, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and is_there(run_id):
+        time.sleep(0.05)
+
+
 if __name__ == "__main__":
     # Whoever ends processes by asking must not end this one: it goes when the session does.
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    os.read(int(sys.argv[1]), 1)
-    until = time.monotonic() + float(sys.argv[3])
-    while time.monotonic() < until and is_there(sys.argv[2]):
-        time.sleep(0.05)
-    end_all(sys.argv[2])
-    end_all(sys.argv[2])  # once more: one of them may have been forking
+    _watch(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), json.loads(sys.argv[4]))

@@ -102,3 +102,18 @@ def test_a_process_without_the_run_or_of_another_does_not_belong(tmp_path: Path)
     assert not belongs_to(tmp_path, "run-")
     assert not belongs_to(tmp_path, "run-11")
     assert not belongs_to(tmp_path / "vanished", "run-1")
+
+
+@pytest.mark.parametrize(("word", "calls"), [(b"", "job 7\n"), (watchdog.DONE, "")])
+def test_a_dead_sessions_jobs_are_cancelled_by_the_watchdog(
+    tmp_path: Path, word: bytes, calls: str
+) -> None:
+    called = tmp_path / "called"
+    called.touch()
+    reading, writing = os.pipe()
+    record = ("sh", "-c", f'echo "$@" >> {called}', "sh", "job", "7")
+    process = watchdog.start(reading, "nobody", 0.0, [("/nonexistent/cancel",), record])
+    os.write(writing, word)
+    os.close(writing)
+    assert process.wait(30) == 0
+    assert called.read_text() == calls
