@@ -17,6 +17,9 @@ from typing import IO
 
 from accelbench.interpreter import DeviceConfig
 
+STDERR = "stderr"
+"""In an answer that says why nothing is there: what was last written to stderr."""
+
 ASK_SECONDS = 55
 """An SDK may come up from a slow file system; a host that is asked from another has a minute."""
 
@@ -26,7 +29,8 @@ def ask(
 ) -> Mapping[str, object] | str:
     """Run Python code in a device's interpreter; return its answer, or why there is none.
 
-    The answer is the JSON object behind `mark` on the last line that begins with it. `topic` says
+    The answer is the JSON object behind `mark` on the last line that begins with it; one that has a
+    "reason" is given the last line on stderr too, behind `STDERR`, where there is one. `topic` says
     what was asked, for the message of an interpreter that takes longer than `ASK_SECONDS`.
     """
     env = config.environment()
@@ -38,7 +42,10 @@ def ask(
             return f"its interpreter did not say within {ASK_SECONDS} s {topic}"
         except OSError as error:
             return f"its interpreter {line[0]} does not start: {error.strerror}"
-        return _read(_text(out), mark) or _silent(status, _text(err))
+        answer, said = _read(_text(out), mark), _last(_text(err))
+        if answer is None:
+            return f"its interpreter ended with status {status}" + (f": {said}" if said else "")
+        return {**answer, STDERR: said} if "reason" in answer and said else answer
 
 
 def _run(line: tuple[str, ...], env: dict[str, str], out: IO[bytes], err: IO[bytes]) -> int:
@@ -79,7 +86,7 @@ def _read(text: str, mark: str) -> Mapping[str, object] | None:
     return answer if isinstance(answer, dict) else None
 
 
-def _silent(status: int, errors: str) -> str:
-    """Say how an interpreter ended that gave no answer, with its last words."""
-    said = [line.strip() for line in errors.splitlines() if line.strip()]
-    return f"its interpreter ended with status {status}" + (f": {said[-1]}" if said else "")
+def _last(text: str) -> str:
+    """Return the last line that says something; "" for none."""
+    said = [line.strip() for line in text.splitlines() if line.strip()]
+    return said[-1] if said else ""

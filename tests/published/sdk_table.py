@@ -78,7 +78,7 @@ def interpreters() -> dict[str, str]:
         setup = f"source {shlex.quote(str(STANDIN / 'enable.sh'))}"
         found[IPU] = (
             f'command = ["{python38}"]\nsetup = {json.dumps(setup)}\n'
-            f'env = {{ PYTHONPATH = "{STANDIN}", OMP_WAIT_POLICY = "passive" }}'
+            'env = { OMP_WAIT_POLICY = "passive" }'
         )
     return found
 

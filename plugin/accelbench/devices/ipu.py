@@ -1,5 +1,6 @@
 """ipu, ipu-N: Graphcore IPUs through poptorch, N of them training one copy of the model each.
 
+IPUs are taken by powers of two: another N needs the option that takes more of them than it uses.
 The IPUs that a process can use are its partition's: one unit, which a run holds alone.
 """
 
@@ -11,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import accelbench
-from accelbench.asking import ask
+from accelbench.asking import STDERR, ask
 from accelbench.devices.kind import DeviceConfig, DeviceKind, Found, Unavailable
 
 MARK = "accelbench-ipu-probe "
@@ -27,7 +28,14 @@ def find(device: str, config: DeviceConfig) -> Found | Unavailable:
         advice = f"[tool.accelbench.device.{device}] in pyproject.toml names one elsewhere"
         return Unavailable(device, f"no IPU is attached: /dev holds no ipu device ({advice})")
     replicas = int(device.partition("-")[2] or 1)
-    seen = asked(replicas, config)
+    taken = 1 << (replicas - 1).bit_length()
+    if taken != replicas and not dict(config.options).get("auto_round_ipus"):
+        pair = f"ipu-{taken // 2}, ipu-{taken}"
+        return Unavailable(
+            device,
+            f"IPUs are taken by powers of two: {pair}, or auto_round_ipus = true in its options",
+        )
+    seen = asked(taken, config)
     if isinstance(seen, str):
         return Unavailable(device, seen)
     version = int(str(seen["version"]))
@@ -57,7 +65,11 @@ def asked(ipus: int, config: DeviceConfig) -> Mapping[str, object] | str:
     probe = Path(accelbench.__file__).parent / "workers" / "ipu_probe.py"
     source = probe.read_text(encoding="utf-8")
     seen = ask(config, source, (str(ipus),), MARK, "which IPUs poptorch sees")
-    return seen if isinstance(seen, str) or "reason" not in seen else str(seen["reason"])
+    if isinstance(seen, str) or "reason" not in seen:
+        return seen
+    # A setup that failed to enable the SDK may have said why.
+    said = seen.get(STDERR) if seen.get("missing") else None
+    return f"{seen['reason']} (on stderr: {said})" if said else str(seen["reason"])
 
 
 def facts(seen: Mapping[str, object]) -> tuple[tuple[str, str], ...]:

@@ -49,7 +49,8 @@ class CheckEngine:
     def _tried(self, step: str, work: Callable[[], T]) -> T:
         """Do some work with the SDK; what it raises is told with our line of the workload file."""
         try:
-            return work()
+            with self._sdk.working():
+                return work()
         except UnsupportedError:
             raise
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from typing import Any, Callable, Dict, Iterator, List, Tuple
@@ -46,12 +47,15 @@ class CerebrasEngine:
         self.batch_size = parts.train.batch_size
         self.steps_per_epoch = parts.steps_per_epoch
         self.clock = self._times.clock
-        self._every = int(dict(job.options)["activation_steps"])  # type: ignore[arg-type]  # the way's defaults are typed
+        wanted = int(dict(job.options)["activation_steps"])  # type: ignore[arg-type]  # the way's defaults are typed
+        # An epoch must end with a step whose loss comes back.
+        self._every = math.gcd(wanted, self.steps_per_epoch)
         self._loaders: Dict[Part, Any] = {}
         self._executor: Any = None
         self._batches: Iterator[Any] = iter(())
         self._ahead: Any = None
         self._pending = False
+        self._unfinished = False
         self._epochs_left = job.spec.epochs
         self._before, self._step = 0, -1
         self._answers: List[Tuple[float, float]] = []
@@ -68,23 +72,29 @@ class CerebrasEngine:
         epochs = self._epochs_left if self.evaluates_at_end else 1
         self._before = self._step + 1
         steps = epochs * self.steps_per_epoch
-        self._batches = self._executed(replace(self._parts.train, passes=epochs), steps)
-        self._ahead = next(self._batches)
+        part = replace(self._parts.train, passes=epochs)
+        with self._sdk.working():
+            self._batches = self._executed(part, steps, self._every)
+            self._ahead = next(self._batches)
         self._first_artifacts = self._first_artifacts or str(self._executor.artifact_dir)
 
-    def _executed(self, part: Part, steps: int) -> Iterator[Any]:
-        """Yield the batches of a new executor; an error of the cluster says how the run ended."""
+    def _executed(self, part: Part, steps: int, every: int = 1) -> Iterator[Any]:
+        """Yield the batches of a new executor; an error of the cluster says how the run ended.
+
+        What every so many steps returns comes back, all of it unless another number is given.
+        """
         if part not in self._loaders:
             function, *arguments = cerebras_input.request(self._job, part)
             self._loaders[part] = self._sdk.torch.utils.data.DataLoader(function, *arguments)
         self._executor = self._sdk.torch.utils.data.DataExecutor(
-            self._loaders[part], num_steps=steps, activation_steps=self._every
+            self._loaders[part], num_steps=steps, activation_steps=every
         )
+        self._unfinished = True
         try:
             yield from self._executor
+            self._unfinished = False
         except Exception as error:
             judged(error)
-            self._sdk.artifacts.remove()
             raise
         finally:
             self.reader.back()
@@ -92,14 +102,17 @@ class CerebrasEngine:
     def fetch(self, _step: int) -> Any:  # noqa: ANN401  # a batch of the SDK's
         """Return the next batch; the SDK ends the step before it meanwhile."""
         batch, self._ahead = self._ahead, None
-        return next(self._batches) if batch is None else batch
+        if batch is not None:
+            return batch
+        with self._sdk.working():
+            return next(self._batches)
 
     def update(self, batch: Any) -> int:  # noqa: ANN401  # a batch of the SDK's
         """Train on a batch; return the number of the step, whose loss arrives later."""
         try:
-            self._steps.tell_loss(self._steps.train(batch))
+            with self._sdk.working():
+                self._steps.tell_loss(self._steps.train(batch))
         except Exception as error:
-            self._sdk.artifacts.remove()
             if not self._sdk.lazy:
                 raise
             raise rejected(error, self._job.workload_path, "training step") from error
@@ -112,7 +125,8 @@ class CerebrasEngine:
         """Have the SDK end the last step, which it does when it is asked for another batch."""
         if self._pending:
             self._pending = False
-            self._ahead = next(self._batches, None)
+            with self._sdk.working():
+                self._ahead = next(self._batches, None)
 
     def _lost(self, loss: float) -> None:
         self._times.arrived(self._before + int(self._executor.iteration), loss)
@@ -127,24 +141,43 @@ class CerebrasEngine:
         return self._times.losses(losses)
 
     def evaluate(self) -> Evaluation:
-        """Return loss and accuracy on the whole test set, in evaluation mode (no dropout)."""
+        """Return loss and accuracy on the whole test set, in evaluation mode (no dropout).
+
+        After a training that diverged before its last step on a CSX there is nothing to evaluate:
+        the weights are only where that training was, and no other executor can have them.
+        """
+        left_early = self._unfinished
         self._end_training()
+        if left_early and self._sdk.lazy:
+            return Evaluation(loss=math.nan, samples=self._parts.test_samples)
         self.reader.home = "evaluate"
         self._training.model.eval()
         total, correct = 0.0, 0.0
         for part in self._parts.test:
-            self._answers = []
-            for batch in self._executed(part, (part.end - part.begin) // part.batch_size):
-                self._steps.tell_answers(*self._steps.evaluate(batch))
+            answers = self._answers_to(part)
             weight = part.batch_size if self._training.classifies else 1
-            total += sum(loss for loss, _ in self._answers) * weight
-            correct += sum(right for _, right in self._answers)
+            total += sum(loss for loss, _ in answers) * weight
+            correct += sum(right for _, right in answers)
         self._training.model.train()
         self.reader.home = "steady"
         samples = self._parts.test_samples
         if not self._training.classifies:
             return Evaluation(loss=total, samples=samples)
         return Evaluation(loss=total / samples, samples=samples, accuracy=correct / samples)
+
+    def _answers_to(self, part: Part) -> List[Tuple[float, float]]:
+        """Return the loss and the right answers of each batch of a part of the test set."""
+        self._answers = []
+        steps = (part.end - part.begin) // part.batch_size
+        with self._sdk.working():
+            for batch in self._executed(part, steps):
+                self._steps.tell_answers(*self._steps.evaluate(batch))
+            if len(self._answers) != steps:
+                raise RuntimeError(
+                    f"the SDK brought the answers of {len(self._answers)} steps of an evaluation "
+                    f"that has {steps}: its accuracy is not known; this is a fault of accelbench"
+                )
+        return self._answers
 
     def _end_training(self) -> None:
         """Leave an executor that has steps left, after a training that diverged."""
@@ -167,4 +200,7 @@ class CerebrasEngine:
 
     def treatment(self) -> Pairs:
         """Return what of the SDK may change a number."""
-        return treatment(self._job)
+        return tuple(
+            (name, self._every if name == "activation_steps" else value)
+            for name, value in treatment(self._job)
+        )

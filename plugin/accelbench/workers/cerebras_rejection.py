@@ -28,7 +28,11 @@ _ADVICE = (
         "a CSX computes in half precision by itself, as option half_dtype says: no autocast for it",
     ),
     (
-        "device",
+        "incompatible devices",
+        _CONSTANTS,
+    ),
+    (
+        "same device",
         "make constants where the data is: register_buffer in the model, or device=x.device",
     ),
     ("torch-cirh-opt", "the interpreter's own folder must hold torch-cirh-opt: reinstall the SDK"),

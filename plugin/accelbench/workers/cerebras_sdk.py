@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
 import importlib
 import importlib.metadata
 import os
-import shutil
 import sys
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Mapping, Tuple
@@ -16,6 +13,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Tuple
 import torch
 
 from accelbench.records import Job, OptionValue, Pairs, Scalar
+from accelbench.workers import cerebras_artifacts, cerebras_options
+from accelbench.workers.cerebras_artifacts import Artifacts, removed_on_failure
 from accelbench.workers.cerebras_jobs import label
 from accelbench.workers.watchdog import RUN_VARIABLE
 
@@ -51,31 +50,6 @@ _TREATMENT = (
     "transfer_processes",
 )
 
-_HALVES = ("float16", "bfloat16", "cbfloat16")
-
-
-@dataclass(frozen=True)
-class Artifacts:
-    """The folder of what the SDK writes, and whether it is to be kept."""
-
-    folder: str
-    kept: bool
-
-    def remove(self) -> None:
-        """Remove the folder, unless it is to be kept."""
-        if not self.kept:
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-
-@contextmanager
-def removed_on_failure(artifacts: Artifacts) -> Iterator[None]:
-    """Remove what the SDK wrote when something is raised: the session ends the process at once."""
-    try:
-        yield
-    except BaseException:
-        artifacts.remove()
-        raise
-
 
 @dataclass(frozen=True)
 class Sdk:
@@ -91,14 +65,26 @@ class Sdk:
     lazy: bool
     scales: str = ""
 
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Call the SDK: what it writes stays in its folder, which goes when something is raised."""
+        with removed_on_failure(self.artifacts):
+            if self.lazy:
+                with self.artifacts.inside():
+                    yield
+            else:
+                yield
+
 
 def open_sdk(job: Job) -> Sdk:
-    """Import the SDK and open the backend of a job's platform; RuntimeError in one line.
+    """Import the SDK and open the backend of a job's platform.
 
-    What the SDK writes goes to a folder that is removed when the process ends, unless the option
-    artifact_dir names one to keep.
+    ValueError names an option's bad value, RuntimeError says why there is no SDK. What the SDK
+    writes goes to a folder that is removed when the process ends, unless the option artifact_dir
+    names one to keep.
     """
     options = dict(job.options)
+    cerebras_options.check(options)
     # The SDK lowers by a program that lies beside the interpreter, and looks for it on the PATH.
     beside = os.path.dirname(sys.executable)  # noqa: PTH120  # as it was started, not resolved
     os.environ["PATH"] = os.pathsep.join((beside, os.environ.get("PATH", os.defpath)))
@@ -109,12 +95,13 @@ def open_sdk(job: Job) -> Sdk:
             f"{sys.executable} cannot import the Cerebras SDK ({error}): install cerebras_pytorch "
             "in an environment of its own and name its interpreter in the device's command"
         ) from None
-    artifacts = _artifacts(str(options.get("artifact_dir", "")))
+    artifacts = cerebras_artifacts.make(str(options.get("artifact_dir", "")))
     with removed_on_failure(artifacts):
         if job.platform == CPU:
             backend = sdk.backend("CPU", artifact_dir=artifacts.folder)
             return Sdk(sdk, backend, artifacts, lazy=False)
-        return _traced(sdk, job, options, artifacts)
+        with artifacts.inside():
+            return _traced(sdk, job, options, artifacts)
 
 
 def _traced(
@@ -140,25 +127,9 @@ def _traced(
     return Sdk(sdk, backend, artifacts, lazy=True, scales=scales)
 
 
-def _artifacts(kept: str) -> Artifacts:
-    if kept:
-        os.makedirs(kept, exist_ok=True)  # noqa: PTH103  # a remote path
-        return Artifacts(tempfile.mkdtemp(prefix="run-", dir=kept), kept=True)
-    artifacts = Artifacts(tempfile.mkdtemp(prefix="accelbench-cerebras-"), kept=False)
-    # Registered before the SDK's own end of work, so done after it, which may still write.
-    atexit.register(artifacts.remove)
-    return artifacts
-
-
 def _set_up(sdk: Any, options: Mapping[str, OptionValue]) -> None:  # noqa: ANN401  # the module
-    half = options["half_dtype"]
-    if half not in _HALVES:
-        raise RuntimeError(f"option half_dtype: {half!r} is none of {', '.join(_HALVES)}")
-    size = str(options["micro_batch_size"])
     flags = sdk.backends.csx
-    flags.performance.micro_batch_size = (
-        int(size) if size.isdecimal() else None if size == "none" else size
-    )
+    flags.performance.micro_batch_size = cerebras_options.micro_batch_size(options)
     flags.performance.transfer_processes = options["transfer_processes"]
     flags.precision.optimization_level = options["optimization_level"]
 

@@ -1,7 +1,8 @@
 """Says what poptorch sees: run by a device's interpreter, alone, on its host.
 
 `python -c <this file> IPUS` prints one marked line of JSON, for an SDK that comes up talks on
-stdout too: {"poptorch", "torch", "version"}, or {"reason"} where so many IPUs are not there. With
+stdout too: {"poptorch", "torch", "version"}, or {"reason"} where so many IPUs are not there, with
+"missing" true where there is no SDK. IPUS is a power of two: of others the SDK knows none. With
 0 IPUs it asks for the SDK alone, which can emulate one; `version` is the hardware's. It imports
 nothing but poptorch: its host may have no more.
 """
@@ -21,7 +22,7 @@ def look(ipus: int) -> Dict[str, Any]:
         import poptorch  # type: ignore[import-not-found,unused-ignore]  # it comes with an SDK
         import torch
     except Exception as error:  # a broken SDK raises anything, in its own words
-        return {"reason": _not_imported(error)}
+        return {"reason": _not_imported(error), "missing": True}
     named = f"poptorch {poptorch.__version__}"
     answer = {"poptorch": str(poptorch.__version__), "torch": str(torch.__version__)}
     try:

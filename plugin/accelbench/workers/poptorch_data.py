@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from accelbench.workers.poptorch_importable import Importable
 from accelbench.workers.poptorch_plan import Plan
 from accelbench.workers.torch_data import Batches, Feed, steps_of_epoch
 from accelbench.workers.workload import Augmentation, Tensors
@@ -111,7 +112,8 @@ class Items(Dataset):  # type: ignore[type-arg]  # torch 2.0's takes no type at 
 class Loaded:
     """poptorch.DataLoader over the same samples, one item at a time: what its host costs counts.
 
-    In `async` mode another process loads ahead, into memory that it fills again two calls later.
+    In `async` mode another process loads ahead, into memory that it fills again two calls later. It
+    is spawned: it imports what it is sent.
     """
 
     def __init__(
@@ -122,20 +124,21 @@ class Loaded:
         items: Tuple[Items, Numbers],
         mode: str,
     ) -> None:
+        modes = poptorch.DataLoaderMode
+        self._importable = Importable() if mode == "async" else None
         self._loader = poptorch.DataLoader(
             options,
             items[0],
             batch_size=plan.micro_batch,
             sampler=items[1],
             drop_last=True,
-            mode=poptorch.DataLoaderMode.Async if mode == "async" else poptorch.DataLoaderMode.Sync,
+            mode=modes.Sync if self._importable is None else modes.Async,
         )
         if self._loader.combinedBatchSize != plan.samples_per_call:
             raise RuntimeError(
                 f"poptorch combines {self._loader.combinedBatchSize} samples into a call, not "
                 f"{plan.samples_per_call}: its loader counts what this version does not know"
             )
-        self._mode = mode
         self._batches: Iterator[Tuple[Tensor, Tensor]] = iter(())
 
     def begin_epoch(self) -> None:
@@ -154,8 +157,9 @@ class Loaded:
 
     def close(self) -> None:
         """End the loading process, where there is one."""
-        if self._mode == "async":
+        if self._importable is not None:
             self._loader.terminate()
+            self._importable.close()
 
 
 def source(
@@ -165,15 +169,10 @@ def source(
     data: Tuple[Tensors, Optional[Augmentation]],
     loader: str,
 ) -> Source:
-    """Return where the batches come from; ValueError where a loader cannot bring them."""
+    """Return where the batches come from."""
     (plan, batches), (tensors, augment) = cut, data
     if loader == "resident":
         return Calls(tensors, plan, batches, augment)
-    if loader == "async" and augment is not None:
-        raise ValueError(
-            "option loader = 'async': what augments this workload cannot be sent to the process "
-            "that loads: use 'sync' or 'resident'"
-        )
     draws = 0 if augment is None else augment.draws
     numbers = Numbers(len(tensors.train_inputs), plan, batches, draws)
     return Loaded(poptorch, options, plan, (Items(tensors, augment), numbers), loader)

@@ -20,6 +20,8 @@ from accelbench.workers.workload import Tensors, Training
 class Settings:
     """What a run was asked for: so many epochs, and executables kept in `cache` ("": nowhere).
 
+    What is emulated has no cache: there `cache` is empty whatever the options say.
+
     `treatment`: the values of the options, and the versions, as the Run states them.
     """
 
@@ -64,8 +66,8 @@ class IpuEngine:
         seconds = self._models.compile(self._shapes, _repeated(self._test[0], self._test_batch))
         if seconds is not None:
             self._compiled = ((AT_START + "compilation_seconds", round(seconds, 3)),)
-        if cache:
-            new = executables(cache) - before
+        new = executables(cache) - before
+        if new or before:  # with neither, nothing was kept: an emulated IPU's is not
             self._compiled += (("executable", "compiled" if new else "from the cache"),)
 
     def update(self, batch: Tuple[Tensor, Tensor]) -> Tensor:
@@ -92,7 +94,7 @@ class IpuEngine:
                     total[1] += int((found.argmax(1) == expected).sum())
         self._epochs -= 1
         if self._epochs:
-            self._models.resume("evaluate")
+            self._models.resume()
         loss, correct = total.tolist()
         samples = len(inputs)
         if not self._training.classifies:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,8 +10,11 @@ from typing import Any, Callable, Iterator
 
 from accelbench.workers.failure import DeviceLostError
 
-BUSY = "Failed to acquire"
-"""In poptorch's words: every IPU is taken."""
+BUSY = re.compile(r"Failed to acquire \d+ IPU\(s\)\s*(?:\Z|Error raised in)")
+"""In poptorch's words: every IPU is taken.
+
+Where the machine can never give so many, a line that explains it follows: that is no busy device.
+"""
 
 WAIT_SECONDS = 15.0
 """Between two attempts to get an IPU: as long as poptorch itself waits."""
@@ -30,9 +34,16 @@ class BusyError(DeviceLostError):
     """All IPUs are taken by others."""
 
 
+MAY_WAIT = f"see gc-monitor for who uses them, or set {WAIT_VARIABLE} = 1 in env to wait"
+TAKEN_SINCE = "others took them in between, which nothing can wait for: see gc-monitor, run again"
+
+
 @contextmanager
-def told_apart(poptorch: Any) -> Iterator[None]:  # noqa: ANN401  # a package without types
-    """Raise DeviceLostError for what the device is the cause of; anything else passes."""
+def told_apart(poptorch: Any, busy: str = TAKEN_SINCE) -> Iterator[None]:  # noqa: ANN401  # a package without types
+    """Raise DeviceLostError for what the device is the cause of; anything else passes.
+
+    `busy` is the advice where all IPUs are taken.
+    """
     try:
         yield
     except poptorch.Error as error:
@@ -40,7 +51,10 @@ def told_apart(poptorch: Any) -> Iterator[None]:  # noqa: ANN401  # a package wi
         action = str(getattr(error, "recovery_action", "") or "")
         kind = str(getattr(error, "type", "") or "")
         message = str(getattr(error, "message", "") or "").strip()
-        lost = _lost(poptorch, error, action, _line(kind, message or str(error)))
+        said = message or str(error)
+        lost = _lost(poptorch, error, action, _line(kind, said))
+        if lost is None and BUSY.search(said):
+            lost = BusyError("busy", f"{_line(kind, said)}; {busy}")
         if lost is None:
             raise
         raise lost from error
@@ -58,9 +72,6 @@ def _lost(
     if isinstance(error, poptorch.UnrecoverableError):
         advice = "the IPU must be taken out of use: tell whoever runs the IPUs"
         return DeviceLostError("unrecoverable", f"{said}; {advice}")
-    if BUSY in str(error):
-        advice = f"see gc-monitor for who uses them, or set {WAIT_VARIABLE} = 1 in env to wait"
-        return BusyError("busy", f"{said}; {advice}")
     return None
 
 
@@ -72,10 +83,11 @@ def _line(kind: str, message: str) -> str:
 
 @dataclass(frozen=True)
 class Acquisition:
-    """How an IPU is got: at once or not at all, or, where `waits`, as soon as there is one.
+    """How a model's first IPU is got: at once or not at all, or, where `waits`, when there is one.
 
     poptorch's own waiting would pass for compiling: its variable is taken away, and the time from
-    one attempt to the next is spent in the phase queue.
+    one attempt to the next is spent in the phase queue. Only what compiles may be tried again: a
+    compiled model that could not be attached has lost its device, and takes the process with it.
     """
 
     poptorch: Any
@@ -83,15 +95,16 @@ class Acquisition:
     enter: Callable[[str], None]
     wait_seconds: float = WAIT_SECONDS
 
-    def attempt(self, phase: str, action: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401  # an SDK's call
-        """Return what an SDK's call returns that needs an IPU, made in this phase."""
+    def compile(self, action: Callable[..., Any], *arguments: Any) -> None:
+        """Make an SDK's call that compiles and so needs an IPU, in the phase compile."""
         while True:
             try:
-                with told_apart(self.poptorch):
-                    return action(*arguments)
+                with told_apart(self.poptorch, MAY_WAIT):
+                    action(*arguments)
+                    return
             except BusyError:
                 if not self.waits:
                     raise
             self.enter("queue")
             time.sleep(self.wait_seconds)
-            self.enter(phase)
+            self.enter("compile")

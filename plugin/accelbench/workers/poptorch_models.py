@@ -72,6 +72,7 @@ class Models:
         with told_apart(poptorch):
             self._training = poptorch.trainingModel(module, training, optimizer)
         self._inference: Any = None
+        self._lost = False
 
     def compile(self, batch: Tuple[Tensor, Tensor], test_inputs: Tensor) -> Optional[float]:
         """Compile both, for batches of these shapes; return the seconds that the compiler took.
@@ -79,18 +80,20 @@ class Models:
         None where the SDK cannot tell. The modes of the layers are compiled in: they are set
         before.
         """
-        self._acquisition.attempt("compile", self._training.compile, *batch)
+        self._acquisition.compile(self._training.compile, *batch)
         with told_apart(self._poptorch):
             self._training.detachFromDevice()
             self._module.eval()
             self._inference = self._poptorch.inferenceModel(self._module, self._inference_options)
-        self._acquisition.attempt("compile", self._inference.compile, test_inputs)
+        self._acquisition.compile(self._inference.compile, test_inputs)
         with told_apart(self._poptorch):
             self._inference.detachFromDevice()
-        self.resume("compile")
+        self.resume()
         try:
             found = [self._training.compilationTime(), self._inference.compilationTime()]
-        except self._poptorch.Error:  # it counts by the progress bar, which may be off
+        except (self._poptorch.Error, TypeError):  # of no progress bar, or one that never moved
+            return None
+        if any(each is None for each in found):
             return None
         return float(sum(each.total_seconds() for each in found))
 
@@ -100,22 +103,31 @@ class Models:
             losses: Tensor = self._training(*batch)
         return losses
 
-    def resume(self, phase: str) -> None:
+    def resume(self) -> None:
         """Put the training model on the device."""
-        self._acquisition.attempt(phase, self._training.attachToDevice)
+        self._attach(self._training)
+
+    def _attach(self, model: Any) -> None:  # noqa: ANN401  # a package without types
+        """Attach a model that is compiled: once, for after a failure no call of it is safe."""
+        self._lost = True
+        with told_apart(self._poptorch):
+            model.attachToDevice()
+        self._lost = False
 
     @contextmanager
     def inferring(self) -> Iterator[Callable[[Tensor], Tensor]]:
         """Take the trained weights over, and lend the model that infers; nothing stays attached."""
         with told_apart(self._poptorch):
             self._training.detachFromDevice()
-        self._acquisition.attempt("evaluate", self._inference.attachToDevice)
+        self._attach(self._inference)
         with told_apart(self._poptorch):
             yield self._inference
             self._inference.detachFromDevice()
 
     def close(self) -> None:
-        """Give the device back."""
+        """Give the device back, unless an attempt to attach has lost it."""
+        if self._lost:
+            return
         with told_apart(self._poptorch):
             for each in (self._training, self._inference):
                 if each is not None and each.isAttachedToDevice():

@@ -7,32 +7,32 @@ from typing import Any, FrozenSet, Tuple
 
 from accelbench.records import Job
 from accelbench.workers.engine import Params
-from accelbench.workers.poptorch_plan import LOADERS, Plan
+from accelbench.workers.poptorch_plan import Plan
 
 MODES = {"all": "All", "sum": "Sum"}
 """poptorch's names of the output modes."""
 
 
 def training_options(poptorch: Any, job: Job, given: Params, plan: Plan) -> Any:  # noqa: ANN401  # a package without types
-    """Return the options to train with, not frozen yet; ValueError where a value fits nothing.
+    """Return the options to train with, not frozen yet.
 
     The seed is the device's too: it is set once the weights are made, for it seeds torch as well.
     """
-    if given.text("loader") not in LOADERS:
-        known = ", ".join(LOADERS)
-        raise ValueError(f"option loader = {given.text('loader')!r} is not one of {known}")
     options = poptorch.Options()
     options.deviceIterations(plan.iterations)
     options.replicationFactor(plan.replicas)
     options.Training.gradientAccumulation(plan.accumulation)
     options.outputMode(getattr(poptorch.OutputMode, MODES[plan.output_mode]))
     options.randomSeed(job.spec.seed)
+    if plan.replicas > 1:
+        # Buffers that change, such as BatchNorm's: the SDK trains no replicas that share them.
+        options.broadcastBuffers(False)  # noqa: FBT003  # the SDK's signature
     if given.get("auto_round_ipus"):
         options.autoRoundNumIPUs(True)  # noqa: FBT003  # the SDK's signature
     share = given.number("available_memory_proportion")
     if share:
         options.setAvailableMemoryProportion({"IPU0": share})
-    if given.text("executable_cache"):
+    if given.text("executable_cache") and job.platform != "ipu-model":
         options.enableExecutableCaching(cache_folder(given))
     return options
 

@@ -68,22 +68,12 @@ class Plan:
 
 
 def plan(options: Params, batches: Batches, steps: int) -> Plan:
-    """Return how an epoch of `steps` steps is cut; ValueError says which option does not fit.
+    """Return how an epoch of `steps` steps is cut, by options that fit it (`poptorch_given`).
 
     A batch is one replica's for one update of the weights; gradient accumulation splits it. Steps
     that do not fill a call are dropped, as the SDK's loader drops their samples.
     """
     accumulation, mode = options.count("gradient_accumulation"), options.text("output_mode")
-    if accumulation < 1 or batches.batch_size % accumulation:
-        raise ValueError(
-            f"option gradient_accumulation = {accumulation} does not divide the batch size "
-            f"{batches.batch_size}, which it splits into micro-batches"
-        )
-    if mode not in OUTPUT_MODES:
-        raise ValueError(
-            f"option output_mode = {mode!r} is not one of {', '.join(OUTPUT_MODES)}: the SDK's "
-            'others lose the losses of most steps ("sum" returns as little and leaves none out)'
-        )
     iterations = _iterations(options.count("device_iterations"), steps)
     micro_batch = batches.batch_size // accumulation
     calls = steps // iterations
@@ -92,11 +82,6 @@ def plan(options: Params, batches: Batches, steps: int) -> Plan:
 
 def _iterations(wanted: int, steps: int) -> int:
     """Return the steps of a call: those wanted, or those that drop the fewest of an epoch."""
-    if not 0 <= wanted <= steps:
-        raise ValueError(
-            f"option device_iterations = {wanted} fits no epoch of {steps} steps: at most {steps}, "
-            "or 0 to let it be chosen"
-        )
     if wanted or steps <= FEWEST_ITERATIONS:
         return wanted or steps
     most = min(MOST_ITERATIONS, steps)

@@ -27,7 +27,7 @@ TABLE = """
 [tool.accelbench.device.{device}]
 setup = {setup}
 command = [{python}]
-env = {{ PYTHONPATH = {path}{more} }}
+env = {{ {env} }}
 [tool.accelbench.device.{device}.options]
 {options}
 """
@@ -49,8 +49,7 @@ class Checkout:
             device=device,
             setup=json.dumps(f"source {STANDIN / 'enable.sh'}"),
             python=json.dumps(OLD),
-            path=json.dumps(str(STANDIN)),
-            more="".join(f", {name} = {json.dumps(value)}" for name, value in env.items()),
+            env=", ".join(f"{name} = {json.dumps(value)}" for name, value in env.items()),
             options=options,
         )
         self._tables.append(table)

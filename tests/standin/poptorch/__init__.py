@@ -12,7 +12,8 @@ And to provoke what a test needs:
 - POPTORCH_STANDIN_IPUS: how many IPUs there are (1); 0: none.
 - POPTORCH_STANDIN_VERSION: of the IPU hardware (2: Mk2).
 - POPTORCH_STANDIN_TORCH: the version of torch that this build was made for (2.0.1).
-- POPTORCH_STANDIN_BUSY: so many attempts to acquire an IPU find all of them taken (0).
+- POPTORCH_STANDIN_BUSY: so many attempts to acquire an IPU find all of them taken (0); COUNT@N:
+  those from the N-th on.
 - POPTORCH_STANDIN_FAULT: KIND@N raises in the N-th call of a training model, KIND being ipu_reset,
   link_reset, partition_reset, full_reset, unrecoverable or error; KIND@compile, in compile().
 """

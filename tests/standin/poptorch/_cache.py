@@ -2,9 +2,12 @@
 
 import datetime
 import hashlib
+import logging
 import sys
 import time
 from pathlib import Path
+
+from . import _hardware
 
 _COMPILE_SECONDS = 0.02
 
@@ -17,6 +20,10 @@ def compiled(options, description):
     """
     began = time.perf_counter()
     folder = options.cache_dir
+    if folder and _hardware.emulates(options):
+        # poptorch 3.4: Options, enableExecutableCaching needs hardware.
+        logging.getLogger("poptorch").warning("Executables of an IPU model are not cached")
+        folder = ""
     key = hashlib.sha256(description.encode()).hexdigest()[:16]
     path = Path(folder or ".", key + ".popef")
     if not (folder and path.exists()):

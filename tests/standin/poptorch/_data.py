@@ -1,13 +1,21 @@
 """poptorch 3.4: DataLoader."""
 
-import pickle
-
 import torch
 
 from ._enums import DataLoaderMode
+from ._errors import from_python
 from ._options import Options
 
 _RING = 3
+
+
+def _serve(started, commands, parts):
+    """Be the loading process: it exists once it has unpickled what it loads."""
+    started.send(parts)
+    try:
+        commands.recv()
+    except EOFError:
+        return  # its parent is gone
 
 
 class DataLoader(torch.utils.data.DataLoader):
@@ -62,8 +70,28 @@ class DataLoader(torch.utils.data.DataLoader):
         self._ahead = None
         if mode == DataLoaderMode.Async:
             # poptorch 3.4, DataLoader: in Async mode another process loads; what it needs travels.
-            parts = (self.dataset, self.batch_sampler, self.collate_fn)
-            self._elsewhere = pickle.loads(pickle.dumps(parts))
+            self._elsewhere = self._start((self.dataset, self.batch_sampler, self.collate_fn))
+
+    def _start(self, parts):
+        """Return what another process made of the parts; Error where it could not.
+
+        poptorch 3.4, DataLoader: it is spawned, and imports what it unpickles. Here it does no more:
+        what it would load is loaded in this process, by the parts that it sends back.
+        """
+        context = torch.multiprocessing.get_context("spawn")
+        receiver, started = context.Pipe(duplex=False)
+        commands, self._commands = context.Pipe(duplex=False)
+        self._process = context.Process(
+            target=_serve, args=(started, commands, parts), daemon=True
+        )
+        self._process.start()
+        started.close()
+        commands.close()
+        try:
+            return receiver.recv()
+        except EOFError:
+            pass
+        raise from_python("The loading process failed to start (see what it printed)")
 
     @property
     def combinedBatchSize(self):
@@ -72,6 +100,9 @@ class DataLoader(torch.utils.data.DataLoader):
     def terminate(self):
         """End the loading process; nothing can be loaded afterwards."""
         self._ended = True
+        if self._elsewhere is not None:
+            self._commands.send("end")
+            self._process.join()
 
     def __iter__(self):
         assert not self._ended, "the loader was terminated"

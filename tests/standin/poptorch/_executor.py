@@ -6,7 +6,7 @@ import torch
 
 from . import _cache, _hardware, _wrapping, optim
 from ._enums import ConnectionType, OutputMode
-from ._errors import fault, from_python
+from ._errors import Error, fault, from_cpp, from_python
 from ._options import Options
 from ._outputs import loss_of, returned
 
@@ -40,7 +40,7 @@ class PoplarExecutor:
         options._freeze()
         self._model, self._options = model, options
         self._device = self._signature = self._step = self._compile_time = None
-        self._attached = self._dirty = False
+        self._attached = self._dirty = self._lost = False
         self._warned, self._calls, self._version = set(), 0, 0
         if self._training:
             self.setOptimizer(optimizer)
@@ -75,8 +75,7 @@ class PoplarExecutor:
         try:
             fault("compile")
             device = _wrapping.duplicate(self._model)
-            with torch.random.fork_rng(devices=[]), torch.no_grad():
-                _wrapping.duplicate(device)(*micro)  # what a trace changes is not kept
+            self._trace(device, micro)
             about = (repr(device), self._options, self._training, [each.shape for each in inputs])
             self._compile_time = _cache.compiled(self._options, repr(about))
         except BaseException:
@@ -87,6 +86,19 @@ class PoplarExecutor:
         self._attached = online
         if online:
             self.copyWeightsToDevice()
+
+    def _trace(self, device, micro):
+        """Run a copy once; what a trace changes is not kept."""
+        traced = _wrapping.duplicate(device)
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            traced(*micro)
+        before = dict(device.named_buffers())
+        changed = [n for n, each in traced.named_buffers() if not torch.equal(each, before[n])]
+        # poptorch 3.4: Options, broadcastBuffers.
+        if changed and self._options.replication_factor > 1 and self._options.broadcast_buffers:
+            words = "Buffers that a model writes cannot be broadcast ({}): if its replicas may each "
+            words += "have their own, set poptorch.Options.broadcastBuffers(False)."
+            raise from_cpp(Error, words.format(", ".join(changed)))
 
     def _narrowed(self, inputs):
         """poptorch 3.4, semantics: dimension 0 divides into the micro-batches of a call."""
@@ -136,11 +148,13 @@ class PoplarExecutor:
         return self._compile_time
 
     def _need_executable(self):
+        self._need_device()
         if not self.isCompiled():
             raise from_python("Model has not been compiled or has been destroyed.")
 
     # ------------------------------------------------------------------------------------ device
     def isAttachedToDevice(self):
+        self._need_device()
         return self._attached
 
     def attachToDevice(self):
@@ -148,9 +162,19 @@ class PoplarExecutor:
         self._need_executable()
         if self._attached:
             raise from_python("Device is already attached")
+        self._lost = True
         _hardware.acquire(self, self._options)
+        self._lost = False
         self._attached = True
         self.copyWeightsToDevice()
+
+    def _need_device(self):
+        """poptorch 3.4, executor: after an attach that failed the C++ side has no device.
+
+        Whatever asks for it then ends the process, which a test could not report.
+        """
+        if self._lost:
+            raise RuntimeError("the real process would have crashed: this executor has no device")
 
     def detachFromDevice(self):
         """poptorch 3.4: detachFromDevice(); an Error unless compiled and attached."""
@@ -163,6 +187,7 @@ class PoplarExecutor:
 
     def destroy(self):
         """poptorch 3.4: destroy(); what is not compiled has nothing to give back but its model."""
+        self._need_device()
         if self.isCompiled():
             self._sync()
             _hardware.release(self)
@@ -198,6 +223,7 @@ class PoplarExecutor:
         assert self._options.connection_type != ConnectionType.Never, (
             "Trying to run a model on an offline device (ConnectionType.Never)"
         )
+        self._need_device()
         inputs = self._coerced(args)
         if not self.isCompiled():
             self.compile(*args)

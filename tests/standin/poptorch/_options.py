@@ -72,6 +72,7 @@ class Options(_Values):
             synthetic_data=False,
             available_memory_proportion={},
             relax_optimizer_checks=False,
+            broadcast_buffers=True,
         )
         self.__dict__["Training"] = _Training(gradient_accumulation=1)
         self.__dict__["Precision"] = _Precision(stochastic_rounding=False)
@@ -126,6 +127,9 @@ class Options(_Values):
 
     def relaxOptimizerAttributesChecks(self, relax=True):
         return self._set(relax_optimizer_checks=bool(relax))
+
+    def broadcastBuffers(self, broadcast_buffers=True):
+        return self._set(broadcast_buffers=bool(broadcast_buffers))
 
     def setAvailableMemoryProportion(self, shares):
         assert isinstance(shares, dict)

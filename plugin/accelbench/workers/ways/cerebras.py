@@ -8,13 +8,15 @@ computes in half precision whatever a workload declares, with its own loss scali
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from types import ModuleType
 from typing import Callable, Optional, Union
 
 import torch
 
-from accelbench.records import Job
+from accelbench.records import Job, OptionValue
 from accelbench.workers import cerebras_parts, cerebras_phases, cerebras_sdk, host
+from accelbench.workers.cerebras_artifacts import removed_on_failure
 from accelbench.workers.cerebras_check import CheckEngine
 from accelbench.workers.cerebras_engine import CerebrasEngine
 from accelbench.workers.engine import Params
@@ -53,6 +55,9 @@ OPTIONS = {
     "transfer_processes": 5,
 }
 
+# Those that name files of this host.
+_PATHS = frozenset({"artifact_dir", "credentials_path", "mount_dirs", "python_paths"})
+
 
 def start(
     job: Job,
@@ -65,9 +70,30 @@ def start(
 
     `enter` is told when the data phase begins, and later of each phase that the SDK's log shows.
     """
+    job = _placed(job)
     sdk = cerebras_sdk.open_sdk(job)
-    with cerebras_sdk.removed_on_failure(sdk.artifacts):
+    with removed_on_failure(sdk.artifacts):
         return _engine(job, workload, params, enter, sdk)
+
+
+def _placed(job: Job) -> Job:
+    """Return a job whose paths hold in any folder: the SDK is called in one of its own."""
+    data = job.data and replace(job.data, directory=os.path.abspath(job.data.directory))  # noqa: PTH100  # a text
+    options = tuple((name, _absolute(name, value)) for name, value in job.options)
+    path = os.path.abspath(job.workload_path)  # noqa: PTH100  # as above
+    return replace(job, workload_path=path, data=data, options=options)
+
+
+def _absolute(name: str, value: OptionValue) -> OptionValue:
+    if name in _PATHS and isinstance(value, str) and value:
+        return _path(value)
+    if name in _PATHS and isinstance(value, tuple):
+        return tuple(map(_path, value))
+    return value
+
+
+def _path(value: str) -> str:
+    return os.path.abspath(os.path.expanduser(value))  # noqa: PTH100,PTH111  # a text
 
 
 def _engine(

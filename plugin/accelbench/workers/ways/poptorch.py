@@ -22,6 +22,7 @@ from accelbench.workers.failure import UnsupportedError
 from accelbench.workers.poptorch_data import source
 from accelbench.workers.poptorch_engine import IpuEngine, Settings
 from accelbench.workers.poptorch_errors import WAIT_VARIABLE, Acquisition
+from accelbench.workers.poptorch_given import check
 from accelbench.workers.poptorch_models import Models, WithLoss, accepted
 from accelbench.workers.poptorch_options import cache_folder, inference_options, training_options
 from accelbench.workers.poptorch_plan import Plan, plan
@@ -59,7 +60,10 @@ def start(
     tensors = _tensors(job, workload, params)
     given = _given(job)
     whole = _batches(job, training, params)
-    cut = plan(given, whole, steps_of_epoch(whole, len(tensors.train_inputs)))
+    steps = steps_of_epoch(whole, len(tensors.train_inputs))
+    emulated, augments = job.platform == "ipu-model", training.augment is not None
+    check(given, whole.batch_size, steps, augments=augments, emulated=emulated)
+    cut = plan(given, whole, steps)
     options = training_options(poptorch, job, given, cut)
     _tell(options)
     data = source(
@@ -72,7 +76,8 @@ def start(
         (options, inference_options(poptorch, options)),
         Acquisition(poptorch, waits, enter),
     )
-    settings = Settings(job.spec.epochs, cache_folder(given), _treatment(poptorch, given, cut))
+    cache = "" if emulated else cache_folder(given)
+    settings = Settings(job.spec.epochs, cache, _treatment(poptorch, given, cut))
     return IpuEngine(training, models, cut, (data, tensors), settings)
 
 
