@@ -126,14 +126,19 @@ class Loaded:
     ) -> None:
         modes = poptorch.DataLoaderMode
         self._importable = Importable() if mode == "async" else None
-        self._loader = poptorch.DataLoader(
-            options,
-            items[0],
-            batch_size=plan.micro_batch,
-            sampler=items[1],
-            drop_last=True,
-            mode=modes.Sync if self._importable is None else modes.Async,
-        )
+        try:
+            self._loader = poptorch.DataLoader(
+                options,
+                items[0],
+                batch_size=plan.micro_batch,
+                sampler=items[1],
+                drop_last=True,
+                mode=modes.Sync if self._importable is None else modes.Async,
+            )
+        except BaseException:
+            if self._importable is not None:
+                self._importable.close()
+            raise
         if self._loader.combinedBatchSize != plan.samples_per_call:
             raise RuntimeError(
                 f"poptorch combines {self._loader.combinedBatchSize} samples into a call, not "

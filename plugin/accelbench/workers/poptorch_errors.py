@@ -95,7 +95,7 @@ class Acquisition:
     enter: Callable[[str], None]
     wait_seconds: float = WAIT_SECONDS
 
-    def compile(self, action: Callable[..., Any], *arguments: Any) -> None:
+    def compile(self, action: Callable[..., Any], *arguments: Any) -> None:  # noqa: ANN401  # an SDK's call
         """Make an SDK's call that compiles and so needs an IPU, in the phase compile."""
         while True:
             try:

@@ -44,7 +44,12 @@ class Checkout:
         self._tables = ['[tool.pytest.ini_options]\naccelbench_workloads = "workloads"\n']
 
     def device(self, device: str, options: str = "", **env: str) -> Checkout:
-        """Configure a device: the lines of its options, and what its environment adds."""
+        """Configure a device: the lines of its options, and what its environment adds.
+
+        Its interpreter finds the stand-in by enable.sh, and this package nowhere: as on a machine
+        with the SDK.
+        """
+        env = {"PYTHONPATH": "", **env}
         table = TABLE.format(
             device=device,
             setup=json.dumps(f"source {STANDIN / 'enable.sh'}"),
@@ -174,6 +179,14 @@ def test_a_lost_ipu_is_a_state_of_its_own_and_its_log_holds_all_options(
     assert said in run["message"].splitlines()[0]
     for line in ("device_iterations: 7", "output_mode: OutputMode.All", "random_seed: 1"):
         assert line in run["message"]
+
+
+def test_a_value_that_no_training_fits_is_one_line_before_its_traceback(checkout: Checkout) -> None:
+    run = checkout.device("ipu").train("ipu", "mnist_softmax", "--option", "device_iterations=5000")
+    assert run["state"].startswith("crashed(")
+    first = run["message"].splitlines()[0]
+    assert "option device_iterations must be at most 28, the steps of an epoch" in first
+    assert first.endswith("not 5000")
 
 
 @pytest.mark.parametrize("place", ["table", "command"])

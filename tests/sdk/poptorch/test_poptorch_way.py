@@ -181,6 +181,27 @@ def test_replicas_are_a_batch_so_many_times_as_large(
     there.close()
 
 
+def test_replicas_keep_batch_statistics_of_their_own(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POPTORCH_STANDIN_IPUS", "2")
+    there = start(replicas=2, dropout=1e-9)
+    assert epoch(there)[-1] < 2.5
+    there.close()
+
+
+def test_what_a_loading_process_unpickles_can_be_imported_while_it_loads(start: Start) -> None:
+    package = str(Path(importlib.import_module("accelbench").__file__ or "").parent)
+    before = list(sys.path)
+    engine = start(options={"loader": "async"})
+    (folder,) = [Path(each) for each in sys.path if each not in before]
+    assert [str(each.resolve()) for each in folder.iterdir()] == [package]
+    assert [each.name for each in folder.iterdir()] == ["accelbench"]
+    engine.close()
+    assert sys.path == before
+    assert not folder.exists()
+
+
 def test_a_sum_gives_every_step_of_a_call_their_mean(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,6 +317,28 @@ def test_a_kept_executable_is_found_again(start: Start) -> None:
     assert said == ["compiled", "from the cache"]
 
 
+def test_an_emulated_ipu_keeps_no_executables_and_says_nothing_of_them(
+    start: Start, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POPTORCH_IPU_MODEL", "1")
+    for _ in range(2):
+        engine = start("ipu-model", options={"executable_cache": "kept"})
+        assert "executable" not in dict(engine.treatment())
+        engine.close()
+    assert not Path("kept").exists()
+    assert not [record for record in caplog.records if "cached" in record.getMessage()]
+
+
+def test_a_cache_that_the_sdk_writes_nothing_into_is_no_hit(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hardware = importlib.import_module("poptorch._hardware")
+    monkeypatch.setattr(hardware, "emulates", lambda _options: True)
+    engine = start(options={"executable_cache": "kept"})
+    assert "executable" not in dict(engine.treatment())
+    engine.close()
+
+
 def test_without_a_cache_nothing_is_said_of_one(start: Start) -> None:
     engine = start()
     assert "executable" not in dict(engine.treatment())
@@ -307,6 +350,20 @@ def test_a_compilation_that_the_sdk_did_not_time_is_no_error(
     start: Start, poptorch: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(poptorch.Options, "show_compilation_progress_bar", False, raising=False)
+    engine = start()
+    assert "at_start_compilation_seconds" not in dict(engine.treatment())
+    engine.close()
+
+
+@pytest.mark.parametrize("told", [None, TypeError])
+def test_a_compilation_time_that_never_began_is_no_error(
+    poptorch: Any, start: Start, monkeypatch: pytest.MonkeyPatch, told: Any
+) -> None:
+    def compilation_time(_executor: Any) -> None:
+        if told is not None:
+            raise told("unsupported operand type(s) for -: 'NoneType' and 'NoneType'")
+
+    monkeypatch.setattr(poptorch.PoplarExecutor, "compilationTime", compilation_time)
     engine = start()
     assert "at_start_compilation_seconds" not in dict(engine.treatment())
     engine.close()
@@ -347,11 +404,14 @@ def test_options_that_do_not_fit_are_refused_in_one_line(start: Start) -> None:
 
     local = Augmentation(1, lambda inputs, _draws: inputs)
     for options, said in (
-        ({"loader": "fast"}, "loader = 'fast' is not one of resident, sync, async"),
-        ({"loader": "async"}, "use 'sync' or 'resident'"),
-        ({"gradient_accumulation": 3}, "does not divide the batch size 4"),
-        ({"output_mode": "final"}, "is not one of all, sum"),
-        ({"device_iterations": 63}, "fits no epoch of 62 steps"),
+        ({"loader": "foo"}, "option loader must be resident, sync or async, not 'foo'"),
+        ({"loader": "async"}, "option loader must be resident or sync, not 'async': what augments"),
+        ({"gradient_accumulation": 3}, "must be a divisor of the batch size 4, .* not 3"),
+        ({"output_mode": "final"}, "option output_mode must be all or sum, not 'final'"),
+        ({"device_iterations": 63}, "must be at most 62, the steps of an epoch, .* not 63"),
+        ({"available_memory_proportion": 1.5}, "must be above 0 and at most 1, .* not 1.5"),
+        ({"executable_cache": "/proc/nowhere"}, "executable_cache must be a folder .*: No such "),
+        ({"executable_cache": __file__}, "executable_cache must be a folder .*: File exists"),
     ):
         with pytest.raises(ValueError, match=said) as caught:
             start(options=options, augment=local)
@@ -372,6 +432,37 @@ def test_a_busy_ipu_is_waited_for_in_the_queue(
     assert phases == ["data", "queue", "compile", "queue", "compile"]
     assert [each for each in slept if each > 1] == [15.0, 15.0]
     engine.close()
+
+
+def trained(start: Start, phases: list[str]) -> None:
+    """Train one epoch and evaluate; close, whatever comes of it."""
+    engine = start(phases=phases)
+    try:
+        epoch(engine)
+        engine.evaluate()
+    finally:
+        engine.close()
+
+
+@pytest.mark.parametrize("attempt", [3, 4], ids=["after compiling", "to evaluate"])
+def test_an_ipu_that_is_taken_between_is_lost_at_once_and_not_asked_for_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch, attempt: int
+) -> None:
+    from accelbench.workers.failure import DeviceLostError
+
+    monkeypatch.setenv("POPTORCH_WAIT_FOR_IPU", "1")
+    monkeypatch.setenv("POPTORCH_STANDIN_BUSY", f"1@{attempt}")
+    phases: list[str] = []
+    with pytest.raises(DeviceLostError, match="others took them in between") as caught:
+        trained(start, phases)
+    assert caught.value.run_state == "device_lost(busy)"
+    assert "queue" not in phases
+
+
+def test_more_ipus_than_there_are_is_no_busy_device(poptorch: Any, start: Start) -> None:
+    os.environ["POPTORCH_WAIT_FOR_IPU"] = "1"  # taken away by the way: nothing to restore
+    with pytest.raises(poptorch.Error, match="No device of 2 IPUs is in this system"):
+        start(replicas=2)
 
 
 def test_a_busy_ipu_is_lost_where_nobody_waits(

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -107,7 +108,8 @@ def test_availability_counts_ipus_and_knows_none_behind_a_model(
 ) -> None:
     # poptorch 3.4: availability
     monkeypatch.setenv("POPTORCH_STANDIN_IPUS", "4")
-    assert [poptorch.ipuHardwareIsAvailable(n) for n in (1, 4, 5)] == [True, True, False]
+    found = [n for n in range(1, 9) if poptorch.ipuHardwareIsAvailable(n)]
+    assert found == [1, 2, 4]  # devices are of powers of two
     assert poptorch.ipuHardwareVersion() == 2
     monkeypatch.setenv("POPTORCH_IPU_MODEL", "1")
     assert not poptorch.ipuHardwareIsAvailable()
@@ -393,6 +395,61 @@ def test_one_ipu_holds_one_model(poptorch: Any, torch: Any) -> None:
         first.attachToDevice()
 
 
+def test_an_executor_that_could_not_be_attached_is_of_no_use_any_more(
+    poptorch: Any, torch: Any
+) -> None:
+    # poptorch 3.4: executor, attachToDevice where the device is taken
+    first, second = (poptorch.trainingModel(net(torch)) for _ in range(2))
+    first.compile(*batch(torch, 4))
+    first.detachFromDevice()
+    second.compile(*batch(torch, 4))
+    with pytest.raises(poptorch.Error, match="Failed to acquire"):
+        first.attachToDevice()
+    second.detachFromDevice()
+    uses: list[Callable[[], Any]] = [
+        first.attachToDevice,
+        first.detachFromDevice,
+        first.isAttachedToDevice,
+        first.copyWeightsToHost,
+        first.destroy,
+        lambda: first(*batch(torch, 4)),
+    ]
+    for use in uses:
+        with pytest.raises(RuntimeError, match="would have crashed"):
+            use()
+
+
+def test_a_machine_that_has_not_so_many_ipus_says_so_below(
+    poptorch: Any, torch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # poptorch 3.4: exceptions, the system's configuration
+    monkeypatch.setenv("POPTORCH_STANDIN_BUSY", "1")
+    for replicas, lines in ((1, 1), (2, 2)):
+        with pytest.raises(poptorch.Error) as caught:
+            trained(poptorch, torch, poptorch.Options().replicationFactor(replicas), 4)
+        said = caught.value.message.splitlines()
+        assert said[0] == f"Failed to acquire {replicas} IPU(s)"
+        assert len(said) == lines
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_buffers_that_a_model_writes_are_not_broadcast_to_replicas(
+    poptorch: Any, torch: Any, monkeypatch: pytest.MonkeyPatch, writes: bool
+) -> None:
+    # poptorch 3.4: Options, broadcastBuffers
+    monkeypatch.setenv("POPTORCH_STANDIN_IPUS", "2")
+    model = net(torch)
+    model.layer = torch.nn.Sequential(torch.nn.BatchNorm1d(3), model.layer)
+    model.train(writes)
+    options = poptorch.Options().replicationFactor(2)
+    if writes:
+        with pytest.raises(poptorch.Error, match=r"broadcastBuffers\(False\)"):
+            poptorch.trainingModel(model, options)(*batch(torch, 8))
+        model.destroy()
+        options = options.clone().broadcastBuffers(False)
+    poptorch.trainingModel(model, options)(*batch(torch, 8))
+
+
 def test_three_replicas_need_rounding_to_four_ipus(
     poptorch: Any, torch: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -505,6 +562,16 @@ def test_executables_are_kept_and_found_again(
     assert found == [1, 1, 2]
 
 
+def test_executables_of_an_emulated_ipu_are_not_kept(
+    poptorch: Any, torch: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # poptorch 3.4: Options, enableExecutableCaching
+    options = poptorch.Options().useIpuModel(True).enableExecutableCaching(str(tmp_path / "cache"))
+    trained(poptorch, torch, options, 4)
+    assert not (tmp_path / "cache").exists()
+    assert "not cached" in caplog.text
+
+
 # ----------------------------------------------------------------------------------------- loaders
 def test_a_loader_combines_what_a_call_takes_and_drops_the_rest(poptorch: Any, torch: Any) -> None:
     # poptorch 3.4: DataLoader
@@ -569,6 +636,19 @@ def test_what_an_asynchronous_loader_loads_must_travel(poptorch: Any, torch: Any
 
     with pytest.raises(AttributeError, match="pickle"):
         poptorch.DataLoader(poptorch.Options(), Local(), mode=poptorch.DataLoaderMode.Async)
+
+
+def test_what_the_loading_process_cannot_import_fails_to_start_it(
+    poptorch: Any, torch: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # poptorch 3.4: DataLoader, Async: a spawned process has sys.path, and not sys.modules
+    module = ModuleType("in_no_folder")
+    source = "import torch\nclass Set(torch.utils.data.Dataset):\n    __len__ = lambda self: 4\n"
+    exec(compile(source, "in_no_folder.py", "exec"), vars(module))
+    monkeypatch.setitem(sys.modules, "in_no_folder", module)
+    with pytest.raises(poptorch.Error, match="failed to start"):
+        poptorch.DataLoader(poptorch.Options(), module.Set(), mode=poptorch.DataLoaderMode.Async)
+    assert "No module named 'in_no_folder'" in capfd.readouterr().err
 
 
 # ------------------------------------------------------------------------------------------ errors

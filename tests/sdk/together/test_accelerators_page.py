@@ -57,7 +57,7 @@ def test_every_command_does_what_it_says(suite: Suite, page: Page) -> None:
     lines = dict(line.split(maxsplit=1) for line in told["accelbench devices"].splitlines())
     assert lines["cerebras"].startswith("absent: ")
     there = {device: text for device, text in lines.items() if not text.startswith("absent: ")}
-    assert {"cpu", "ipu", "cerebras-cpu", "cerebras-check"} <= set(there)
+    assert {"cpu", "ipu", "ipu-model", "cerebras-cpu", "cerebras-check"} <= set(there)
 
     explained = told["accelbench devices --explain ipu"]
     (way,) = sdk_ways("ipu")
@@ -72,10 +72,9 @@ def test_every_command_does_what_it_says(suite: Suite, page: Page) -> None:
 
     assert "1 passed" in told["pytest bench -m cerebras-check"]
     assert "1 passed" in told["pytest bench -m ipu --require-device ipu"]
-    assert (
-        "device_iterations = 10\n"
-        in told["accelbench run mnist_softmax --device ipu --option device_iterations=10"]
-    )
+    run = told["accelbench run mnist_softmax --device ipu --option device_iterations=10"]
+    assert "device_iterations = 10\n" in run
+    assert ", 10 steps a call, " in run.splitlines()[-1]
 
 
 def test_the_published_run_is_one_command_that_prints_what_it_is_given(
@@ -97,11 +96,12 @@ def test_the_published_run_is_one_command_that_prints_what_it_is_given(
         assert f"parameter  {line}" in shown
     options = dict(ways.way_on("torch", "ipu").defaults)
     given = [line.removeprefix("option     ") for line in shown if line.startswith("option ")]
-    assert "device_iterations = 50" in given
+    assert {"device_iterations = 50", 'loader = "sync"'} <= set(given)
     assert [line.partition(" = ")[0] for line in given] == sorted(options)
     run = json.loads(done.stdout)
     assert run["state"] == "completed"
     assert run["provenance"]["treatment"]["device_iterations"] == 50
+    assert run["provenance"]["treatment"]["loader"] == "sync"
     assert [epoch["weight_updates"] for epoch in run["epochs"]] == [50]
 
 

@@ -75,15 +75,13 @@ class DataLoader(torch.utils.data.DataLoader):
     def _start(self, parts):
         """Return what another process made of the parts; Error where it could not.
 
-        poptorch 3.4, DataLoader: it is spawned, and imports what it unpickles. Here it does no more:
-        what it would load is loaded in this process, by the parts that it sends back.
+        poptorch 3.4, DataLoader: it is spawned, and imports what it unpickles. Here it does no
+        more: what it would load is loaded in this process, by the parts that it sends back.
         """
         context = torch.multiprocessing.get_context("spawn")
         receiver, started = context.Pipe(duplex=False)
         commands, self._commands = context.Pipe(duplex=False)
-        self._process = context.Process(
-            target=_serve, args=(started, commands, parts), daemon=True
-        )
+        self._process = context.Process(target=_serve, args=(started, commands, parts), daemon=True)
         self._process.start()
         started.close()
         commands.close()

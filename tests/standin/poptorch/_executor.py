@@ -96,7 +96,7 @@ class PoplarExecutor:
         changed = [n for n, each in traced.named_buffers() if not torch.equal(each, before[n])]
         # poptorch 3.4: Options, broadcastBuffers.
         if changed and self._options.replication_factor > 1 and self._options.broadcast_buffers:
-            words = "Buffers that a model writes cannot be broadcast ({}): if its replicas may each "
+            words = "Buffers that a model writes cannot be broadcast ({}): if replicas may each "
             words += "have their own, set poptorch.Options.broadcastBuffers(False)."
             raise from_cpp(Error, words.format(", ".join(changed)))
 

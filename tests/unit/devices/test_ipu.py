@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ import os
 open(os.environ["ASKED"], "a").write("x")
 print("Initialising the SDK", end="")
 __version__ = "3.4.0"
-def ipuHardwareIsAvailable(count=1): return count <= int(os.environ["IPUS"])
+def ipuHardwareIsAvailable(count=1):
+    return count & (count - 1) == 0 and count <= int(os.environ["IPUS"])
 def ipuHardwareVersion(): return int(os.environ.get("MARK", "2"))
 """
 OTHER_TORCH = 'assert False, "This version of PopTorch only works with torch==2.0.1.\\nNot 2.4"'
@@ -79,6 +81,29 @@ def test_the_hardwares_version_is_the_model(tmp_path: Path, mark: str, model: st
     found = kind_of("ipu").find("ipu", config(tmp_path, MARK=mark))
     assert isinstance(found, Found)
     assert found.model == f"Graphcore IPU {model}"
+
+
+def test_ipus_that_are_no_power_of_two_need_more_than_they_use(tmp_path: Path) -> None:
+    for device, pair in (("ipu-3", "ipu-2, ipu-4"), ("ipu-6", "ipu-4, ipu-8")):
+        assert reason(device, config(tmp_path)) == (
+            f"IPUs are taken by powers of two: {pair}, or auto_round_ipus = true in its options"
+        )
+    assert not (tmp_path / "asked").exists()
+    rounded = replace(config(tmp_path), options=(("auto_round_ipus", True),))
+    found = kind_of("ipu-3").find("ipu-3", rounded)
+    assert isinstance(found, Found)
+    assert found.replicas == 3
+    assert reason("ipu-6", rounded) == "it needs 8 IPUs, poptorch 3.4.0 sees fewer"
+
+
+def test_a_setup_that_failed_says_so_beside_the_sdk_that_is_missing(tmp_path: Path) -> None:
+    setup = f"source {tmp_path}/enable.sh"
+    said = reason("ipu", replace(config(tmp_path, NOT_ENABLED), setup=setup))
+    assert "enable the SDK in `setup`" in said
+    assert "(on stderr: " in said
+    assert said.endswith("enable.sh: No such file or directory)")
+    there = replace(config(tmp_path, IPUS="0"), setup=setup)
+    assert reason("ipu", there) == "poptorch 3.4.0 sees no IPU"
 
 
 def test_too_few_ipus_and_none_are_told_apart(tmp_path: Path) -> None:

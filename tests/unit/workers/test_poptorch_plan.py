@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,9 @@ DEFAULTS: dict[str, Any] = {
     "device_iterations": 0,
     "gradient_accumulation": 1,
     "output_mode": "all",
+    "loader": "resident",
+    "available_memory_proportion": 0.0,
+    "executable_cache": "",
 }
 
 
@@ -86,23 +90,55 @@ def test_the_loss_of_a_call_of_one_step_is_a_scalar(torch: Any, mode: str) -> No
     assert cut(torch, 1, output_mode=mode).losses(torch.tensor(0.25)) == [0.25]
 
 
+def check(
+    steps: int = 10, *, augments: bool = False, emulated: bool = False, **options: Any
+) -> None:
+    """Check options for a batch of 8 and an epoch of 10 steps."""
+    from accelbench.workers.poptorch_given import check
+
+    given = Params({**DEFAULTS, **options})
+    check(given, 8, 10, augments=augments, emulated=emulated)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (
             {"gradient_accumulation": 3},
-            "gradient_accumulation = 3 does not divide the batch size 8",
+            "gradient_accumulation must be a divisor of the batch size 8, which it splits into "
+            "micro-batches, not 3",
         ),
-        ({"gradient_accumulation": 0}, "gradient_accumulation = 0 does not divide"),
-        ({"device_iterations": 11}, "device_iterations = 11 fits no epoch of 10 steps: at most 10"),
-        ({"device_iterations": -1}, "device_iterations = -1 fits no epoch"),
-        ({"output_mode": "every_n"}, "output_mode = 'every_n' is not one of all, sum"),
+        ({"gradient_accumulation": 0}, "gradient_accumulation must be a divisor"),
+        (
+            {"device_iterations": 11},
+            "must be at most 10, the steps of an epoch, or 0 to be chosen, not 11",
+        ),
+        ({"device_iterations": -1}, "device_iterations must be at most 10"),
+        ({"output_mode": "every_n"}, "output_mode must be all or sum, not 'every_n'"),
+        ({"loader": "foo"}, "loader must be resident, sync or async, not 'foo'"),
+        ({"loader": "async", "augments": True}, "loader must be resident or sync, not 'async'"),
+        ({"available_memory_proportion": 1.5}, "must be above 0 and at most 1, or 0 for the SDK's"),
+        ({"available_memory_proportion": -0.1}, "available_memory_proportion must be above 0"),
+        ({"available_memory_proportion": float("nan")}, "must be above 0 and at most 1"),
+        ({"executable_cache": "/proc/no"}, "executable_cache must be a folder"),
     ],
 )
-def test_an_option_that_fits_no_epoch_is_named(torch: Any, options: Any, said: str) -> None:
+@pytest.mark.usefixtures("torch")
+def test_an_option_that_fits_nothing_is_named_in_one_line(options: Any, said: str) -> None:
     with pytest.raises(ValueError, match="option") as caught:
-        cut(torch, 10, **options)
+        check(**options)
     assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("torch")
+def test_options_that_fit_make_the_cache_where_there_is_one(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "cache"
+    check(executable_cache=str(folder), emulated=True)
+    assert not folder.exists()
+    for _ in range(2):
+        check(executable_cache=str(folder), device_iterations=10, loader="async")
+        assert folder.is_dir()
 
 
 # ------------------------------------------------------------------------------------------ errors
@@ -157,12 +193,17 @@ def test_an_unrecoverable_device_and_a_busy_one_are_told_apart() -> None:
     with pytest.raises(DeviceLostError, match="taken out of use") as caught, told_apart(SDK):
         raise UnrecoverableError("SoC alarm")
     assert caught.value.run_state == "device_lost(unrecoverable)"
-    with pytest.raises(BusyError, match="POPTORCH_WAIT_FOR_IPU") as busy, told_apart(SDK):
-        raise Error("Failed to acquire 2 IPU(s)")
+    with pytest.raises(BusyError, match="; ask") as busy, told_apart(SDK, "ask"):
+        raise Error("Failed to acquire 2 IPU(s)\nError raised in:\n  [0] attach")
     assert busy.value.run_state == "device_lost(busy)"
 
 
-@pytest.mark.parametrize("error", [Error("Out of memory"), ValueError("Nesterov"), KeyError("a")])
+NEVER = Error("Failed to acquire 8 IPU(s)\nNo device with 8 IPUs: the configuration must change")
+
+
+@pytest.mark.parametrize(
+    "error", [Error("Out of memory"), NEVER, ValueError("Nesterov"), KeyError("a")]
+)
 def test_what_is_no_fault_of_the_device_passes_as_it_is(error: Exception) -> None:
     from accelbench.workers.poptorch_errors import told_apart
 
@@ -176,16 +217,18 @@ def test_who_waits_for_an_ipu_waits_in_the_queue_until_there_is_one() -> None:
 
     left = [3]
     phases: list[str] = []
+    compiled: list[int] = []
 
-    def compiles(number: int) -> int:
+    def compiles(number: int) -> None:
         left[0] -= 1
         if left[0]:
             raise Error("Failed to acquire 1 IPU(s)")
-        return number
+        compiled.append(number)
 
     waiting = Acquisition(SDK, waits=True, enter=phases.append, wait_seconds=0.0)
-    assert waiting.attempt("compile", compiles, 7) == 7
+    waiting.compile(compiles, 7)
+    assert compiled == [7]
     assert phases == ["queue", "compile", "queue", "compile"]
     left[0] = 2
-    with pytest.raises(BusyError):
-        Acquisition(SDK, waits=False, enter=phases.append).attempt("compile", compiles, 7)
+    with pytest.raises(BusyError, match="POPTORCH_WAIT_FOR_IPU"):
+        Acquisition(SDK, waits=False, enter=phases.append).compile(compiles, 7)

@@ -15,8 +15,7 @@ from typing import Any, Callable, Dict, cast
 import torch
 
 from accelbench.records import Job, Pairs, Scalar
-from accelbench.workers import host
-from accelbench.workers.arrays import open_arrays
+from accelbench.workers import host, torch_job
 from accelbench.workers.engine import Params
 from accelbench.workers.failure import UnsupportedError
 from accelbench.workers.poptorch_data import source
@@ -26,8 +25,8 @@ from accelbench.workers.poptorch_given import check
 from accelbench.workers.poptorch_models import Models, WithLoss, accepted
 from accelbench.workers.poptorch_options import cache_folder, inference_options, training_options
 from accelbench.workers.poptorch_plan import Plan, plan
-from accelbench.workers.torch_data import Batches, resident, steps_of_epoch
-from accelbench.workers.workload import Tensors, Training
+from accelbench.workers.torch_data import Batches, steps_of_epoch
+from accelbench.workers.workload import Training
 
 OF = "torch"
 REPLICAS = "inside"
@@ -57,7 +56,7 @@ def start(
     training = _built(job, workload, params)
     optimizer = accepted(poptorch, training.optimizer(training.model.parameters()))
     enter("data")
-    tensors = _tensors(job, workload, params)
+    tensors = torch_job.tensors_of(job, workload, params)
     given = _given(job)
     whole = _batches(job, training, params)
     steps = steps_of_epoch(whole, len(tensors.train_inputs))
@@ -114,24 +113,10 @@ def _tell(options: Any) -> None:  # noqa: ANN401  # a package without types
 
 
 def _built(job: Job, workload: ModuleType, params: Params) -> Training:
-    """Return what the workload builds, from the weights that its seed gives on any device."""
     precision = params.get("precision")
     if precision not in {None, "float32"}:
         raise UnsupportedError(f"this way trains in float32 on an IPU, not in {precision}")
-    torch.manual_seed(job.spec.seed)
-    training = workload.build(params)
-    if not isinstance(training, Training):
-        kind = type(training).__name__
-        raise TypeError(f"build() must return accelbench.workers.workload.Training, not {kind}")
-    return training
-
-
-def _tensors(job: Job, workload: ModuleType, params: Params) -> Tensors:
-    if job.data is None:
-        tensors: Tensors = workload.data(params)
-        return tensors
-    arrays = open_arrays(job.data, int(params.get("train_samples") or 0))
-    return resident(arrays, *workload.NORMALISE)
+    return torch_job.built(job, workload, params)
 
 
 def _treatment(poptorch: Any, given: Params, cut: Plan) -> Pairs:  # noqa: ANN401  # a package without types

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from accelbench.records import Evaluation, Job, Pairs
-from accelbench.workers import host, torch_group
-from accelbench.workers.arrays import open_arrays
+from accelbench.workers import host, torch_group, torch_job
 from accelbench.workers.engine import Params
 from accelbench.workers.meeting import Meeting
 from accelbench.workers.peak import Peak, peak_flops_per_second
@@ -19,7 +18,7 @@ from accelbench.workers.torch_data import Batches, Feed, resident
 from accelbench.workers.torch_device import TorchDevice, open_device
 from accelbench.workers.torch_group import Group
 from accelbench.workers.torch_steps import EagerStep, step_function
-from accelbench.workers.workload import Tensors, Training
+from accelbench.workers.workload import Training
 
 __all__ = ["MODES", "PLATFORMS", "REPLICAS", "Batches", "Feed", "TorchEngine", "resident", "start"]
 
@@ -44,11 +43,7 @@ def start(
     torch.set_num_threads(max(1, host.usable_cores() // _ranks_here(job)))
     place = open_device(job.platform, int(os.environ.get("LOCAL_RANK", "0")))
     place.set_current()
-    torch.manual_seed(job.spec.seed)
-    training = workload.build(params)
-    if not isinstance(training, Training):
-        kind = type(training).__name__
-        raise TypeError(f"build() must return accelbench.workers.workload.Training, not {kind}")
+    training = torch_job.built(job, workload, params)
     training.model.to(device=place.device, memory_format=training.memory_format)  # type: ignore[call-overload]  # torch's overloads lack this pair
     optimizer = training.optimizer(training.model.parameters())
     group = None
@@ -58,7 +53,7 @@ def start(
         model = group.parallel(model)
         torch.manual_seed(job.spec.seed + (job.rank << 32))  # each rank drops out on its own
     enter("data")
-    tensors = _tensors(job, workload, params)
+    tensors = torch_job.tensors_of(job, workload, params)
     feed = Feed(tensors, place.device, _batches(job, training, params), training.augment)
     step = step_function(model, training.loss, optimizer, _mode(job), place.device)
     return TorchEngine(training, step, feed, place, group)
@@ -73,14 +68,6 @@ def _mode(job: Job) -> str:
 def _ranks_here(job: Job) -> int:
     """Return how many ranks share this host's cores."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", job.world))
-
-
-def _tensors(job: Job, workload: ModuleType, params: Params) -> Tensors:
-    if job.data is None:
-        tensors: Tensors = workload.data(params)
-        return tensors
-    arrays = open_arrays(job.data, int(params.get("train_samples") or 0))
-    return resident(arrays, *workload.NORMALISE)
 
 
 def _batches(job: Job, training: Training, params: Params) -> Batches:
