@@ -160,6 +160,12 @@ def _without_reading(run: Run, name: str) -> Verdict:
         message = f"no steady state in {steps} steps: train longer, or drop the gate"
         return Verdict(name, statuses.INCONCLUSIVE, message=message)
     needs_target = name in {"time_to_accuracy", "epochs_to_accuracy"}
-    hint = "set target_accuracy" if needs_target else "remove it from gates"
+    has_target = counters.target_accuracy is not None
+    if needs_target and has_target and run.evaluation and run.evaluation.accuracy is not None:
+        message = f"{run.spec.device} evaluates once, at the end: {name} is not known there"
+        return Verdict(name, statuses.INCONCLUSIVE, message=message)
+    hint = "remove it from gates"
+    if needs_target and not has_target:
+        hint = "set target_accuracy"
     message = f"{run.spec.workload} has no {name}, which is gated: {hint}"
     return Verdict(name, statuses.FAILED, message=message)

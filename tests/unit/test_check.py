@@ -119,6 +119,21 @@ def test_metrics_that_a_run_does_not_have_are_not_shown(court: Court, make_run: 
     assert not {"peak_memory_bytes", "time_to_accuracy"} & names
 
 
+def test_a_gate_on_the_way_to_a_target_is_open_where_only_the_end_was_evaluated(
+    court: Court, make_run: MakeRun
+) -> None:
+    first, last = make_run().epochs
+    epochs = (replace(first, accuracy=None), last)
+    for target, status, words in (
+        (0.1, "inconclusive", "cpu evaluates once, at the end"),
+        (None, "failed", "set target_accuracy"),
+    ):
+        run = make_run(epochs=epochs, target_accuracy=target)
+        verdict = judged(court, run, gates=("epochs_to_accuracy",))["epochs_to_accuracy"]
+        assert verdict.status == status
+        assert words in verdict.message
+
+
 def test_one_bad_run_is_a_suspicion_that_says_what_would_decide_it(
     court: Court, make_run: MakeRun
 ) -> None:

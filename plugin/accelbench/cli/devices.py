@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 import click
 
@@ -67,9 +68,23 @@ def explain_found(found: Found) -> None:
     if not found.measures:
         click.echo("measures     nothing: it checks that a training compiles")
     if found.cancel:
-        click.echo(f"cancelled by {shlex.join(found.cancel)}")
+        click.echo(f"cancelled by {shlex.join(_brief(found.cancel))}")
     for key, value in found.facts:
         click.echo(f"{key:<12} {value}")
+
+
+def _brief(command: Sequence[str]) -> list[str]:
+    """Return a command with a name in place of a program that it brings along as text.
+
+    Our programs begin with what they are for; ssh takes the whole command as one word.
+    """
+    told = []
+    for word in command:
+        if word.startswith('"""'):
+            told.append("<accelbench cancel>")
+        else:
+            told.append(shlex.join(_brief(shlex.split(word))) if '"""' in word else word)
+    return told
 
 
 def _explain_commands(config: DeviceConfig, world: int) -> None:

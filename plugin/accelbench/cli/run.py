@@ -202,5 +202,8 @@ def described(run: Run) -> str:
         parts.append(f"loss {run.evaluation.loss:#.6g}")
     elif run.state == COMPLETED:
         parts.append("nothing was trained: the device only checks")
+    treatment = dict(run.provenance.treatment)
+    if "device_iterations" in treatment:
+        parts.append(f"{treatment['device_iterations']} steps a call")
     parts.append(f"{run.phases.wall_seconds:.1f} s")
     return ", ".join(parts)

@@ -59,7 +59,7 @@ def _missing(config: DeviceConfig) -> str | None:
     path = Path(named or "/opt/cerebras/config_v2")
     if path.exists():
         return None
-    hint = "" if named else "; CSCONFIG_PATH names another place"
+    hint = "" if named else ": set CSCONFIG_PATH if it lies elsewhere"
     return f"no Cerebras cluster is configured: {path} is missing{hint}"
 
 
@@ -95,7 +95,8 @@ def _cancel(config: DeviceConfig) -> tuple[str, ...]:
     """Return the argument list that cancels a run's jobs by their label."""
     file = Path(accelbench.__file__).parent / "workers" / "cerebras_jobs.py"
     options = dict(config.options)
-    place = (str(options.get("mgmt_address", "")), str(options.get("mgmt_namespace", "")))
+    names = ("mgmt_address", "mgmt_namespace", "credentials_path")
+    place = [str(options.get(name, "")) for name in names]
     arguments = ("-c", file.read_text(encoding="utf-8"), "{run}", *place)
     return config.interpreter().line(arguments, config.environment())
 

@@ -10,13 +10,16 @@ def read(run: Run) -> Reading | None:
     """Return the number of the first epoch that reached the workload's target, from 1.
 
     A target that is never reached gives all epochs, censored. None without a target (parameter
-    `target_accuracy`) or epochs. Any machine needs as many, so that it compares over machines.
+    `target_accuracy`) or epochs, and where an epoch was not evaluated that may have reached it.
+    Any machine needs as many, so that it compares over machines.
     """
     target = run.counters.target_accuracy
     if target is None or not run.epochs:
         return None
     for number, epoch in enumerate(run.epochs, 1):
-        if epoch.accuracy is not None and epoch.accuracy >= target:
+        if epoch.accuracy is None:
+            return None
+        if epoch.accuracy >= target:
             return Reading(float(number))
     return Reading(float(len(run.epochs)), censored=True)
 

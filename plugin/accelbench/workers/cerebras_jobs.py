@@ -1,9 +1,10 @@
 """The jobs of one run on a Cerebras cluster: their label, and how they are cancelled by it.
 
-Also run alone, as `python -c <this file> RUN ADDRESS NAMESPACE`, by a device's interpreter on the
-host that its worker ran on, when a run did not end by itself: it needs the SDK and nothing of this
-package. An empty ADDRESS or NAMESPACE is the one of the cluster's configuration. Where nothing
-runs it, the cluster ends a job by itself, some minutes after its client is gone.
+Also run alone, as `python -c <this file> RUN ADDRESS NAMESPACE CERTIFICATE`, by a device's
+interpreter on the host that its worker ran on, when a run did not end by itself: it needs the SDK
+and nothing of this package. An empty ADDRESS, NAMESPACE or CERTIFICATE is the one of the cluster's
+configuration. Where nothing runs it, the cluster ends a job by itself, some minutes after its
+client is gone.
 """
 
 from __future__ import annotations
@@ -50,12 +51,15 @@ def listed(client: Any, run_id: str) -> List[str]:  # noqa: ANN401  # the SDK's 
     return [str(job.meta.name) for job in found.items]
 
 
-def cancel(run_id: str, address: str = "", namespace: str = "") -> List[str]:
+def cancel(run_id: str, address: str = "", namespace: str = "", certificate: str = "") -> List[str]:
     """Cancel a run's jobs; return their ids."""
     cluster = importlib.import_module("cerebras.appliance.cluster.client")
     with tempfile.TemporaryDirectory(prefix="accelbench-") as folder:
         client = cluster.ClusterManagementClient(
-            server=address or None, namespace=namespace, workdir=folder
+            server=address or None,
+            crt_file=certificate or None,
+            namespace=namespace,
+            workdir=folder,
         )
         with client:
             found = listed(client, run_id)

@@ -6,6 +6,8 @@ import os
 import traceback
 from typing import List, Optional
 
+_CONSTANTS = "make constants where the data is: register_buffer in the model, or device=x.device"
+
 # By a part of the SDK's or torch's words: what to write instead.
 _ADVICE = (
     (
@@ -27,34 +29,31 @@ _ADVICE = (
         "autocast",
         "a CSX computes in half precision by itself, as option half_dtype says: no autocast for it",
     ),
-    (
-        "incompatible devices",
-        _CONSTANTS,
-    ),
-    (
-        "same device",
-        "make constants where the data is: register_buffer in the model, or device=x.device",
-    ),
+    ("incompatible devices", _CONSTANTS),
+    ("same device", _CONSTANTS),
     ("torch-cirh-opt", "the interpreter's own folder must hold torch-cirh-opt: reinstall the SDK"),
+    ("does not yet support", "the SDK has no such operation: write it with others"),
 )
-
-_ELSE = "the CSX runs a static graph that is traced once: run this check again after each change"
 
 
 class RejectedError(RuntimeError):
-    """A step that a CSX cannot run."""
+    """A step that a CSX cannot run, or that fails before it comes to that."""
+
+    # What is printed before the message is then the name alone.
+    __module__ = "builtins"
 
 
 def rejected(error: BaseException, workload_path: str, step: str) -> RejectedError:
     """Return what to raise for an error of the SDK while it traced or lowered a step.
 
     One line: the SDK's words, the innermost line of the workload file that led to them, advice.
+    Where no advice is known it may be any fault of the workload, and nothing is said of the CSX.
     """
     words = _words(error)
     place = where(error, workload_path)
-    advice = next((text for part, text in _ADVICE if part in str(error)), _ELSE)
-    at = f"; {place}" if place else ""
-    return RejectedError(f"the CSX cannot run this {step}: {words}{at}; {advice}")
+    advice = next((text for part, text in _ADVICE if part in str(error)), "")
+    begin = f"the CSX cannot run this {step}" if advice else f"the {step} failed"
+    return RejectedError("; ".join(filter(None, (f"{begin}: {words}", place, advice))))
 
 
 def _words(error: BaseException) -> str:

@@ -81,9 +81,12 @@ def _nothing() -> None:
 
 
 def _recount(clock: PhaseClock, engine: Engine) -> None:
-    """Count what an SDK did inside the first step for the phases that it belongs to."""
+    """Count what an SDK did inside the first step for the phases that it belongs to.
+
+    No more than the first step has: what is said of another clock may be more.
+    """
     for phase, seconds in getattr(engine, "phases", dict)().items():
-        clock.move("first_step", phase, seconds)
+        clock.move("first_step", phase, min(seconds, clock.seconds.get("first_step", 0.0)))
 
 
 def _counters(

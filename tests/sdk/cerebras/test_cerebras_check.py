@@ -66,7 +66,7 @@ FORBIDDEN = {
     "item": ("y = y / y.sum().item()", "aten::_local_scalar_dense", "no Python number can be"),
     "choice": ("y = y if y.sum() > 1 else -y", "aten::_local_scalar_dense", "use torch.where"),
     "mask": ("y = y + y[y > 0].sum()", "aten::nonzero", "all shapes must be known"),
-    "constant": ("y = y + torch.ones(10)", "device", "register_buffer in the model"),
+    "constant": ("y = y + torch.ones(10)", "incompatible devices", "register_buffer in the model"),
     "numpy": ("y = y + y.detach().numpy().sum()", "lazy:0", "no numpy in a step"),
 }
 
@@ -78,10 +78,14 @@ def test_what_a_csx_would_reject_fails_in_the_sdks_words_and_names_our_line(
     statement, theirs, advice = FORBIDDEN[name]
     path = suite.workload(f"forbidden_{name}", WORKLOAD.replace("FORBIDDEN", statement))
     line = path.read_text(encoding="utf-8").splitlines().index("        " + statement) + 1
+    before = {file.name for file in suite.folder.iterdir()}
     trained = suite.train(f"forbidden_{name}", "cerebras-check")
+    # The SDK writes the graph that it rejects to the current folder, which is not the user's.
+    new = {file.name for file in suite.folder.iterdir()} - before - {"cache", "locks"}
+    assert [name for name in new if not name.endswith(".json")] == []
     assert trained.run["state"] == "crashed(compile)"
     first = trained.run["message"].splitlines()[0]
-    assert "the CSX cannot run this training step: " in first
+    assert first.startswith("RejectedError: the CSX cannot run this training step: ")
     assert theirs in first
     assert f"bench/workloads/forbidden_{name}.py:{line} in forward: {statement}; " in first
     assert advice in first

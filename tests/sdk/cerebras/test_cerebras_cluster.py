@@ -53,6 +53,17 @@ def test_the_jobs_of_one_run_are_cancelled_and_no_others(inside: Callable[..., A
     assert {why for _, why in told["cancelled"]} == {"the accelbench run is gone"}
 
 
+def test_the_certificate_of_the_options_is_that_of_the_client(
+    inside: Callable[..., Any], tmp_path: Path
+) -> None:
+    # The server here has none, so a file is named that is missing: the client wants to read it.
+    file = tmp_path / "tls.crt"
+    told = inside("cluster_standin", str(JOBS), RUN, str(file), plugin=False)
+    assert told["status"] != 0
+    assert f"FileNotFoundError: [Errno 2] No such file or directory: '{file}'" in told["errors"]
+    assert told["cancelled"] == []
+
+
 def test_a_workers_own_id_names_the_same_run(inside: Callable[..., Any]) -> None:
     told = inside("cluster_standin", str(JOBS), RUN + "@0123456789abcdef", plugin=False)
     assert len(told["cancelled"]) == 2

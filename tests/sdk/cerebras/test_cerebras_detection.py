@@ -72,6 +72,16 @@ def test_without_a_cluster_the_missing_file_is_named_and_nothing_is_started(tmp_
     assert said == f"no Cerebras cluster is configured: {tmp_path / 'config_v2'} is missing"
 
 
+def test_without_a_named_file_the_variable_that_names_one_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CSCONFIG_PATH", raising=False)
+    if Path("/opt/cerebras/config_v2").exists():
+        pytest.skip("this host has a Cerebras cluster")
+    said = reason(find("cerebras", "/nowhere/python"))
+    assert said.endswith("config_v2 is missing: set CSCONFIG_PATH if it lies elsewhere")
+
+
 def test_a_setup_may_lead_to_another_configuration(tmp_path: Path, server: int, sdk: str) -> None:
     path = tmp_path / "config_v2"
     path.write_text(json.dumps(cluster(server)), encoding="utf-8")
@@ -128,7 +138,7 @@ def test_a_cluster_is_found_by_its_configuration(
     assert dict(found.facts)["cerebras_cluster"] == "wafers"
     # A process of its own, when the worker is gone: what the configuration sets goes with it.
     assert found.cancel[:4] == ("env", f"CSCONFIG_PATH={path}", sdk, "-c")
-    assert found.cancel[-3:] == ("{run}", "", "ours")
+    assert found.cancel[-4:] == ("{run}", "", "ours", "")
 
 
 @pytest.mark.parametrize(
@@ -159,8 +169,11 @@ def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path, sdk: str) -> No
 
 
 def test_an_address_in_the_options_needs_no_file(tmp_path: Path, sdk: str, server: int) -> None:
-    options: Options = (("mgmt_address", f"127.0.0.1:{server}"),)
+    options: Options = (
+        ("credentials_path", "/etc/tls.crt"),
+        ("mgmt_address", f"127.0.0.1:{server}"),
+    )
     found = find("cerebras", sdk, tmp_path / "none", options)
     assert isinstance(found, Found)
     assert found.model == "Cerebras CSX"
-    assert found.cancel[-2] == f"127.0.0.1:{server}"
+    assert found.cancel[-3:] == (f"127.0.0.1:{server}", "", "/etc/tls.crt")

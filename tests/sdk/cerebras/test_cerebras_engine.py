@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ QUEUED, PROGRAMMED = 2.0, 1.0
 def trained(
     inside: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, Any]]:
-    """Four trainings on the SDK's CPU backend, by the names that the script gives them."""
+    """Five trainings on the SDK's CPU backend, by the names that the script gives them."""
     files = prepare(dataset("digits"), tmp_path_factory.mktemp("data"), (28, 28))
     found: dict[str, dict[str, Any]] = inside("engine", str(WORKLOAD), files.directory)
     return found
@@ -78,3 +79,34 @@ def test_a_training_that_diverges_leaves_its_executor(trained: dict[str, dict[st
     assert wild["diverged"]
     assert len(wild["epochs"]) == 1
     assert wild["heard"][-2:] == ["evaluate", "teardown"]
+
+
+def test_after_it_no_executor_is_asked_for_weights_that_are_gone(
+    trained: dict[str, dict[str, Any]],
+) -> None:
+    wild = trained["wild"]
+    assert wild["executors"] == 1, "the training's own"
+    assert math.isnan(wild["loss"])
+    assert wild["accuracy"] is None
+    assert trained["cluster"]["executors"] == 2, "and the evaluation's, where nothing was left"
+
+
+def test_an_evaluation_is_whole_whatever_comes_back_of_the_training(
+    trained: dict[str, dict[str, Any]],
+) -> None:
+    sparse, usual = trained["sparse"], trained["usual"]
+    assert not sparse["diverged"]
+    assert sparse["accuracy"] == usual["accuracy"]
+    assert sparse["loss"] == usual["loss"]
+
+
+def test_the_treatment_says_how_often_losses_came_back(trained: dict[str, dict[str, Any]]) -> None:
+    # 4 were asked for; an epoch of 10 steps ends with a loss where every second comes back.
+    assert trained["sparse"]["treatment"]["activation_steps"] == 2
+
+
+def test_an_evaluation_without_answers_is_an_error_that_leaves_nothing(
+    trained: dict[str, dict[str, Any]],
+) -> None:
+    assert trained["lost"]["said"].startswith("the SDK brought the answers of 0 steps of an evalu")
+    assert not trained["lost"]["left"]

@@ -12,7 +12,10 @@ from click.testing import CliRunner, Result
 from accelbench.cli import main
 from accelbench.cli.devices import explain_found
 from accelbench.devices import Found, default_ids
+from accelbench.interpreter import DeviceConfig
 from accelbench.ways import way
+from accelbench.workers import cerebras_jobs
+from accelbench.workers.watchdog import RUN_VARIABLE
 
 
 def accelbench(*arguments: str) -> Result:
@@ -119,6 +122,23 @@ def test_what_is_found_is_explained_with_what_it_cannot_measure_and_what_ends_it
         "cancelled by csctl 'label=a b' '{run}'",
         "sdk_version  2.10",
     ]
+
+
+@pytest.mark.parametrize("there", [(), ("wafers",)], ids=["here", "by ssh"])
+def test_a_program_that_cancels_is_named_and_not_printed(
+    there: tuple[str, ...],
+    home: Path,  # its settings
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source = Path(str(cerebras_jobs.__file__)).read_text(encoding="utf-8")
+    config = DeviceConfig(("python",), setup="source it\n. that", ssh=there)
+    line = config.interpreter().line(("-c", source, "{run}", "a:1"), {RUN_VARIABLE: "{run}"})
+    assert source in line or there
+    explain_found(Found("x", "Model", ("x",), cancel=line))
+    said = capsys.readouterr().out.partition("cancelled by ")[2]
+    assert "python -c '<accelbench cancel>' '{run}' a:1" in said.replace("'\"'\"'", "'")
+    assert "source it\n. that" in said
+    assert "import importlib" not in said
 
 
 @pytest.mark.parametrize("device", ["ipu", "ipu-model", "cerebras-cpu"])

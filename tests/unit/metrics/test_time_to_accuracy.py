@@ -35,10 +35,18 @@ def test_an_accuracy_that_falls_again_had_been_reached(make_run: MakeRun) -> Non
     assert METRIC.read(run) == Reading(1.0)
 
 
-def test_epochs_without_an_accuracy_never_reach_it(make_run: MakeRun) -> None:
-    epochs = tuple(replace(epoch, accuracy=None) for epoch in make_run().epochs)
-    run = make_run(epochs=epochs, target_accuracy=0.1)
-    assert METRIC.read(run) == Reading(3.0, censored=True)
+def test_an_epoch_that_was_not_evaluated_may_have_reached_it(make_run: MakeRun) -> None:
+    first, second = make_run().epochs
+    unknown = replace(first, accuracy=None)
+    for target in (0.1, 0.95):  # reached by the last epoch, and by none
+        run = make_run(epochs=(unknown, second), target_accuracy=target)
+        assert METRIC.read(run) is None
+
+
+def test_after_the_target_an_epoch_need_not_be_evaluated(make_run: MakeRun) -> None:
+    first, second = make_run().epochs
+    run = make_run(epochs=(first, replace(second, accuracy=None)), target_accuracy=0.1)
+    assert METRIC.read(run) == Reading(2.0)
 
 
 def test_a_workload_without_a_target_has_none(make_run: MakeRun) -> None:

@@ -9,14 +9,16 @@ import json
 import math
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from accelbench import codec
 from accelbench.records import Job, RunSpec, WorkerResult
+from accelbench.workers.clock import PhaseClock
 from accelbench.workers.entry import serve
-from accelbench.workers.task import load_workload
+from accelbench.workers.task import _recount, load_workload
 
 ENGINE = """
 from accelbench.records import Evaluation
@@ -184,9 +186,11 @@ def test_a_failure_that_knows_what_became_of_the_run_says_so(tmp_path: Path) -> 
 OPTIONAL = """
 
 def start(params, seed, data):
-    engine = Stepper(lambda number: 1.0, lambda: Evaluation(0.25, 10, 0.5), 4, 150)
+    import time
+    slow = lambda number: time.sleep(0.0 if number else 0.05) or 1.0
+    engine = Stepper(slow, lambda: Evaluation(0.25, 10, 0.5), 4, 150)
     engine.close = lambda: print("closed")
-    engine.phases = lambda: {{"compile": 0.25, "queue": 4.0}}
+    engine.phases = lambda: {{"teardown": 0.02, "queue": 9.0}}
     engine.only_compiles = {only}
     return engine
 """
@@ -204,10 +208,23 @@ def test_an_engine_that_only_compiles_is_done_after_that_and_is_closed(
     assert (result.evaluation is None, result.epochs == ()) == (only, only)
     assert result.counters.batch_size == 4
     assert not result.diverged
-    # What the SDK did inside the first step is counted for its own phase, and taken from there.
-    assert phases["queue"] == 4.0
-    assert phases["compile"] > 0.25
-    assert phases["first_step"] < -4
+    # What the SDK did inside the first step is counted for its own phase; here all of that step.
+    assert phases["first_step"] == 0.0
+    assert (phases["queue"] >= 0.029) == (not only)
+    assert phases["queue"] < 9.0
+
+
+@pytest.mark.parametrize(
+    ("held", "left", "queued"), [(5.0, 0.75, 4.0), (4.25, 0.0, 4.0), (2.0, 0.0, 1.75)]
+)
+def test_no_more_is_taken_from_the_first_step_than_it_holds(
+    held: float, left: float, queued: float
+) -> None:
+    clock = PhaseClock(lambda _: None)
+    clock.seconds = {"first_step": held, "compile": 1.0}
+    engine: Any = SimpleNamespace(phases=lambda: {"compile": 0.25, "queue": 4.0})
+    _recount(clock, engine)
+    assert clock.seconds == {"first_step": left, "compile": 1.25, "queue": queued}
 
 
 def test_a_session_that_is_gone_is_no_error(tmp_path: Path) -> None:

@@ -15,13 +15,12 @@ from typing import Callable, Optional, Union
 import torch
 
 from accelbench.records import Job, OptionValue
-from accelbench.workers import cerebras_parts, cerebras_phases, cerebras_sdk, host
+from accelbench.workers import cerebras_parts, cerebras_phases, cerebras_sdk, host, torch_job
 from accelbench.workers.cerebras_artifacts import removed_on_failure
 from accelbench.workers.cerebras_check import CheckEngine
 from accelbench.workers.cerebras_engine import CerebrasEngine
 from accelbench.workers.engine import Params
 from accelbench.workers.meeting import Meeting
-from accelbench.workers.workload import Training
 
 OF = "torch"
 REPLICAS = "inside"
@@ -106,11 +105,7 @@ def _engine(
     if not sdk.lazy:
         # The SDK's own variable, which it reads itself where it traces (and takes 1 without it).
         torch.set_num_threads(int(os.environ.get("TORCH_NUM_THREADS") or host.usable_cores()))
-    torch.manual_seed(job.spec.seed)
-    training = workload.build(params)
-    if not isinstance(training, Training):
-        kind = type(training).__name__
-        raise TypeError(f"build() must return accelbench.workers.workload.Training, not {kind}")
+    training = torch_job.built(job, workload, params)
     enter("data")
     parts = cerebras_parts.cut(job, workload, params, training)
     if job.platform == cerebras_sdk.CHECK:

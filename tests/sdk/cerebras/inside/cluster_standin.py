@@ -1,7 +1,8 @@
 """Inside the SDK's interpreter: a management server with jobs, and the SDK's client beside it.
 
 Its two services are the SDK's own, of which it implements what listing and cancelling ask for.
-Arguments: this package's cerebras_jobs.py, the run to cancel. Prints what was cancelled.
+Arguments: this package's cerebras_jobs.py, the run to cancel, a certificate to send with it. Prints
+what was cancelled.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Csctl(csctl_grpc.CsCtlV1Servicer):  # type: ignore[misc,name-defined]  # a
         return csctl.GetResponse(raw=found.SerializeToString())
 
 
-def main(source: str, run: str) -> None:
+def main(source: str, run: str, certificate: str = "") -> None:
     """Serve, cancel by the command that a session would use, tell."""
     server = grpc.server(futures.ThreadPoolExecutor(4))
     ours = Management()
@@ -71,7 +72,10 @@ def main(source: str, run: str) -> None:
     server.start()
     line = [sys.executable, "-c", Path(source).read_text(encoding="utf-8")]
     done = subprocess.run(
-        [*line, run, f"localhost:{port}", "ours"], capture_output=True, text=True, check=False
+        [*line, run, f"localhost:{port}", "ours", certificate],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     server.stop(None)
     told = {"status": done.returncode, "said": done.stdout, "errors": done.stderr[-2000:]}
