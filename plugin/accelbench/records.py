@@ -55,7 +55,8 @@ class State:
     """How a run ended: `completed`, `diverged`, `crashed`, `timed_out`, `interrupted`, ...
 
     `detail` says more: the phase of a time limit, the signal of a crash, what a scheduler did
-    (`interrupted(walltime)`), what a device needs (`device_lost(link_reset)`).
+    (`interrupted(walltime)`), what a device needs (`device_lost(link_reset)`). `unsupported`: the
+    SDK lacks what the workload asks for.
     """
 
     name: str
