@@ -26,7 +26,8 @@ from accelbench import boot, processes, slurm
 from accelbench.interpreter import Interpreter
 from accelbench.jobs import Called
 from accelbench.parcel import Parcel, ParcelError
-from accelbench.runlog import LARGEST_BYTES, tail
+from accelbench.runlog import tail
+from accelbench.startup import AttachError, skip_noise
 from accelbench.workers import watchdog
 from accelbench.workers.watchdog import GRACE_SECONDS, RUN_VARIABLE
 
@@ -35,10 +36,6 @@ _SRUN_GRACE_SECONDS = 10.0
 
 _SSH_FAILED = 255
 """ssh's own exit status; it stands for a command that a signal ended, too."""
-
-
-class AttachError(Exception):
-    """The worker's interpreter did not come up; the message says how it ended."""
 
 
 class Worker:
@@ -110,7 +107,7 @@ class Worker:
         Blocks: whoever watches the time ends the worker from another thread.
         """
         with self._told():
-            self._skip_noise()
+            skip_noise(cast("IO[bytes]", self._process.stdout), self._log)
             if self._interpreter.host:
                 self._put_guard_in_front()
             self._arrived = True
@@ -141,7 +138,7 @@ class Worker:
         stdin = cast("IO[bytes]", self._process.stdin)
         stdin.write(boot.guard_line(self._env))
         stdin.flush()
-        self._skip_noise()
+        skip_noise(cast("IO[bytes]", self._process.stdout), self._log)
         self._guarded = True
 
     def _send(self, job: str) -> Any:  # noqa: ANN401  # execnet has no types
@@ -158,26 +155,6 @@ class Worker:
             channel.send((str(Path(accelbench.__file__).parent), str(self._log)))
         channel.send(job)
         return channel
-
-    def _skip_noise(self) -> None:
-        """Move what comes before the marker to the log: wrapper scripts and modules talk."""
-        stdout = cast("IO[bytes]", self._process.stdout)
-        size = 0
-        with self._log.open("ab") as sink:
-            while True:
-                line = stdout.readline(2**16)
-                size += len(line)
-                if not line:
-                    raise EOFError
-                if size > LARGEST_BYTES:
-                    raise AttachError(
-                        f"the command printed over {LARGEST_BYTES >> 20} MiB and started no worker"
-                    )
-                if line.endswith(boot.MARKER):
-                    sink.write(line[: -len(boot.MARKER)])
-                    return
-                sink.write(line)
-                sink.flush()
 
     def _ended_at_once(self) -> str:
         """Say how the interpreter ended before it was up; a failed ssh in its own words."""

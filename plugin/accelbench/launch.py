@@ -11,12 +11,13 @@ from pathlib import Path
 from accelbench import lease, slurm
 from accelbench.devices import DeviceConfig, Found, kind_of
 from accelbench.following import Following
-from accelbench.gateway import AttachError
 from accelbench.lease import Lease
 from accelbench.limits import Limits, TimedOutError, Watch
+from accelbench.member import account
 from accelbench.plan import Plan
 from accelbench.progress import Listener, Progress
 from accelbench.records import Job, Provenance, Run, State
+from accelbench.startup import AttachError
 from accelbench.team import Team
 
 
@@ -74,7 +75,7 @@ def _follow(following: Following, job: Job, plan: Plan, limits: Limits) -> None:
         team.start(job, plan)
         team.follow()
     except TimedOutError as error:
-        following.fail(State("timed_out", error.phase), f"{error}{team.account()}")
+        following.fail(State("timed_out", error.phase), f"{error}{account(team.members)}")
     except AttachError as error:
         if not team.interrupted():
             following.fail(State("crashed", "attach"), str(error))

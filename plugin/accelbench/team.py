@@ -9,17 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from accelbench import codec, runlog, slurm
 from accelbench.following import Following
-from accelbench.gateway import AttachError, Worker
+from accelbench.gateway import Worker
 from accelbench.limits import Limits
+from accelbench.member import Member
 from accelbench.plan import Plan
 from accelbench.records import Job, State, WorkerResult
+from accelbench.startup import AttachError
 
 POLL_SECONDS = 0.25
 
@@ -27,55 +28,6 @@ ATTACH_POLL_SECONDS = 0.1
 
 LAST_WORDS_SECONDS = 1.0
 """How long the other ranks are heard after one has failed: whose death reads first is chance."""
-
-SILENT_SECONDS = 3.0
-"""Three heartbeats: a rank that is not heard for so long is stopped, or holds its interpreter."""
-
-WAITING = {
-    "_engine_run_backward",
-    "_new_process_group_helper",
-    "_store",
-    "_store_based_barrier",
-    "all_reduce",
-    "init_process_group",
-    "join",
-    "summed",
-    "wait",
-}
-"""The functions in which a rank waits for the others, as torch's and ours are named."""
-
-
-@dataclass
-class Member:
-    """One rank: its worker, and what it said last."""
-
-    rank: int
-    worker: Worker
-    log: Path
-    channel: Any = None
-    phase: str = "attach"
-    steps: int = 0
-    where: str = ""
-    heard: float = field(default_factory=time.perf_counter)
-    result: WorkerResult | None = None
-    failure: str = ""
-    state: str = ""
-    ended: bool = False
-
-    @property
-    def running(self) -> bool:
-        """Whether something more is to be heard of it."""
-        return self.result is None and not self.failure and not self.ended
-
-    def described(self) -> str:
-        """Say where the rank is, for a message about all of them."""
-        silent = time.perf_counter() - self.heard
-        told = f"rank {self.rank}: "
-        if self.ended:
-            return told + self.worker.exit_text()
-        told += f"{self.phase}, step {self.steps}"
-        told += f", in {self.where}" if self.where else ""
-        return f"{told}, not heard for {silent:.0f} s" if silent > SILENT_SECONDS else told
 
 
 class Team:
@@ -246,26 +198,6 @@ class Team:
     def _of(self, member: Member, text: str) -> str:
         """Return a text about one member, named where it is one of several."""
         return text if len(self.members) == 1 else f"rank {member.rank}: {text}"
-
-    def account(self) -> str:
-        """Say which rank held the others up, and where each is; nothing for a team of one."""
-        if len(self.members) == 1:
-            return ""
-        late = self._late()
-        told = "" if late is None else f"\nrank {late.rank} holds the others up"
-        return told + "".join(f"\n  {member.described()}" for member in self.members)
-
-    def _late(self) -> Member | None:
-        """Return the rank that the others wait for; None where nothing tells it."""
-        now = time.perf_counter()
-        silent = [m for m in self.members if now - m.heard > SILENT_SECONDS]
-        fewest = min(m.steps for m in self.members)
-        behind = [m for m in self.members if m.steps == fewest]
-        busy = [m for m in self.members if m.where.partition(" ")[0] not in WAITING]
-        for suspects in (silent, behind, busy):
-            if len(suspects) == 1:
-                return suspects[0]
-        return None
 
     def end(self) -> None:
         """End all workers, and everything that they started."""

@@ -15,8 +15,9 @@ import pytest
 
 from accelbench import codec
 from accelbench.devices import DeviceConfig
-from accelbench.gateway import AttachError, Worker
+from accelbench.gateway import Worker
 from accelbench.records import Job, RunSpec
+from accelbench.startup import AttachError
 from accelbench.workers.watchdog import RUN_VARIABLE
 
 WORKLOAD = """

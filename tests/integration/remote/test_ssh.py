@@ -18,8 +18,9 @@ import pytest
 
 import accelbench
 from accelbench import data
-from accelbench.gateway import AttachError, Worker
+from accelbench.gateway import Worker
 from accelbench.parcel import LARGEST_BYTES
+from accelbench.startup import AttachError
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Checkout
