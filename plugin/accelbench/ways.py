@@ -98,7 +98,8 @@ def names() -> list[str]:
 def way(name: str) -> Way:
     """Return what a way declares; KeyError names those that exist."""
     if name not in names():
-        raise KeyError(f"unknown way to train {name!r} (TRAINED_BY); known: {', '.join(names())}")
+        known = ", ".join(each for each in names() if not way(each).of)
+        raise KeyError(f"unknown way to train {name!r} (TRAINED_BY); known: {known}")
     found: dict[str, Any] = {}
     for node in ast.parse((_folder() / f"{name}.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):

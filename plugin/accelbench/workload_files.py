@@ -142,9 +142,12 @@ def _framework(name: object) -> str:
 
 def _way(name: object) -> str:
     try:
-        return ways.way(str(name)).name
+        found = ways.way(str(name))
     except KeyError as error:
         raise ValueError(error.args[0]) from None
+    if found.of:  # a device chooses it, not a workload
+        raise ValueError(f"TRAINED_BY must be {found.of!r}: {name} trains that on its own devices")
+    return found.name
 
 
 def _size(value: object) -> tuple[int, int]:

@@ -22,6 +22,7 @@ BAD: list[tuple[dict[str, str | None], str]] = [
     ({"PARAMETERS": None}, "declares no PARAMETERS"),
     ({"TIERS": None}, "declares no TIERS"),
     ({"TRAINED_BY": '"owm"'}, "unknown way to train 'owm' (TRAINED_BY); known: own, tensorflow, "),
+    ({"TRAINED_BY": '"poptorch"'}, "TRAINED_BY must be 'torch': poptorch trains that on its own d"),
     ({"TIERS": '{"smoke": [make() for _ in range(3)]}'}, "TIERS must be a literal: the session "),
     ({"TIERS": "{[]: 1}"}, "TIERS must be a literal: the session reads it without running"),
     ({"TIERS": '["smoke"]'}, "TIERS must be a dict"),
