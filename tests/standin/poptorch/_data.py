@@ -88,7 +88,7 @@ class DataLoader(torch.utils.data.DataLoader):
         try:
             return receiver.recv()
         except EOFError:
-            pass
+            self._process.join()  # its pipe is closed before it has printed why
         raise from_python("The loading process failed to start (see what it printed)")
 
     @property
