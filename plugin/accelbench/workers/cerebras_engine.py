@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 from accelbench.records import Evaluation, Job, Pairs
-from accelbench.workers import cerebras_input, cerebras_phases
+from accelbench.workers import cerebras_input, cerebras_phases, torch_job
 from accelbench.workers.cerebras_clock import StepClock
 from accelbench.workers.cerebras_data import Part
 from accelbench.workers.cerebras_parts import Parts
@@ -160,10 +160,7 @@ class CerebrasEngine:
             correct += sum(right for _, right in answers)
         self._training.model.train()
         self.reader.home = "steady"
-        samples = self._parts.test_samples
-        if not self._training.classifies:
-            return Evaluation(loss=total, samples=samples)
-        return Evaluation(loss=total / samples, samples=samples, accuracy=correct / samples)
+        return torch_job.evaluation(self._training, total, correct, self._parts.test_samples)
 
     def _answers_to(self, part: Part) -> List[Tuple[float, float]]:
         """Return the loss and the right answers of each batch of a part of the test set."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from accelbench.records import AT_START, Evaluation, Pairs
+from accelbench.workers import torch_job
 from accelbench.workers.poptorch_data import Source
 from accelbench.workers.poptorch_models import Models, outputs
 from accelbench.workers.poptorch_options import executables
@@ -96,10 +97,7 @@ class IpuEngine:
         if self._epochs:
             self._models.resume()
         loss, correct = total.tolist()
-        samples = len(inputs)
-        if not self._training.classifies:
-            return Evaluation(loss=loss, samples=samples)
-        return Evaluation(loss=loss / samples, samples=samples, accuracy=correct / samples)
+        return torch_job.evaluation(self._training, loss, correct, len(inputs))
 
     def close(self) -> None:
         """End what loads, and give the IPU back."""

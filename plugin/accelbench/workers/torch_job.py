@@ -6,7 +6,7 @@ from types import ModuleType
 
 import torch
 
-from accelbench.records import Job
+from accelbench.records import Evaluation, Job
 from accelbench.workers.arrays import open_arrays
 from accelbench.workers.engine import Params
 from accelbench.workers.torch_data import resident
@@ -30,3 +30,13 @@ def tensors_of(job: Job, workload: ModuleType, params: Params) -> Tensors:
         return tensors
     arrays = open_arrays(job.data, int(params.get("train_samples") or 0))
     return resident(arrays, *workload.NORMALISE)
+
+
+def evaluation(training: Training, loss: float, correct: float, samples: int) -> Evaluation:
+    """Return the evaluation of a test set: the sum of its losses, and how many were right.
+
+    Where a workload does not classify, its loss is a whole batch's, and there is no accuracy.
+    """
+    if not training.classifies:
+        return Evaluation(loss=loss, samples=samples)
+    return Evaluation(loss=loss / samples, samples=samples, accuracy=correct / samples)

@@ -155,10 +155,7 @@ class TorchEngine:
             total = self._group.summed(total.to(self._place.device)).cpu()
         self._module.train()
         loss, correct = total.tolist()
-        samples = len(inputs)
-        if not self._training.classifies:
-            return Evaluation(loss=loss, samples=samples)
-        return Evaluation(loss=loss / samples, samples=samples, accuracy=correct / samples)
+        return torch_job.evaluation(self._training, loss, correct, len(inputs))
 
     def _share(self, batches: List[Tuple[Tensor, Tensor]]) -> List[Tuple[Tensor, Tensor]]:
         return batches if self._group is None else batches[self._group.rank :: self._group.world]
