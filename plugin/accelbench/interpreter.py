@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from accelbench import slurm
 from accelbench.workers.watchdog import RUN_VARIABLE
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class DeviceConfig:
         Consecutive ranks share a host, as torchrun and srun's block distribution place them: what
         neighbours exchange stays inside a host. Of more hosts than ranks the first ones are used.
         """
-        if not self.ssh and not self._by_srun():
+        if not self.ssh and not slurm.by_srun(self.command):
             return ("",) * world
         numbers = [_node(rank, world, self._nodes()) for rank in range(world)]
         return tuple(self.ssh[n] if self.ssh else f"node {n} of srun" for n in numbers)
@@ -138,14 +139,11 @@ class DeviceConfig:
         hosts = [_node(other, world, self._nodes()) for other in range(rank + 1)]
         return hosts.count(hosts[rank]) - 1
 
-    def _by_srun(self) -> bool:
-        return any(PurePath(word).name == "srun" for word in self.command)
-
     def _nodes(self) -> int:
         """Return how many hosts there are: ssh's, or those of the allocation around the session."""
         if self.ssh:
             return len(self.ssh)
-        nodes = os.environ.get("SLURM_JOB_NUM_NODES", "") if self._by_srun() else ""
+        nodes = os.environ.get("SLURM_JOB_NUM_NODES", "") if slurm.by_srun(self.command) else ""
         return int(nodes) if nodes.isdecimal() and int(nodes) else 1
 
     def _filled(self, text: str, rank: int, world: int) -> str:

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 60.0
 
-_SIDE = (*boot.WORKER_SIDE, "interpreter.py", "boot.py", "asking.py", "devices/*.py", "nvml/*.py")
+_SIDE = (
+    *boot.WORKER_SIDE,
+    *("interpreter.py", "slurm.py", "boot.py", "asking.py"),
+    *("devices/*.py", "nvml/*.py"),
+)
 
 _LOOK = f"""
 import atexit, importlib, json, os, shutil, sys, tempfile
